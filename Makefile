@@ -1,0 +1,47 @@
+# Two commands on a fresh machine: `make run` and `make test`. Each sets up .venv first, from the newest
+# Python 3.11 to 3.14 on the machine (scripts/find-python), with the versions locked in requirements-dev.txt.
+
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: help run up test check fix lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(READY) ## the main job on the embedded stack, with a time line; ends by itself
+	@$(BIN)/python -m devstack.run
+
+up: $(READY) ## keep the embedded stack running and print commands to paste
+	@$(BIN)/python -m devstack.up
+
+test: $(READY) ## every test that needs nothing but the Python and npm registries
+	$(BIN)/python -m pytest
+
+check: $(READY) ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(READY) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## compile requirements*.txt from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --quiet -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --quiet -o requirements-dev.txt
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements-dev.txt
+	@python=$$(scripts/find-python) && echo "setting up $(VENV) with $$python (once; about a minute)" && \
+		"$$python" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

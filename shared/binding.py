@@ -1,0 +1,133 @@
+"""Which declarations in a cluster concern a vault object. Pure.
+
+Matched by vault and name, regardless of the event's family: a new version of a certificate is a new version of the
+secret, the key and the certificate of that name (csi-semantics 4.7.6). An object pinned to a version is not stale
+when a newer one appears.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shared.csi import render
+from shared.csi.classes import ClassObject, RefusedSecret, SecretObject, SecretProviderClass
+from shared.errors import DriverWouldFail
+from shared.model import VaultObject
+from shared.observed import ClassView, RefusedClass
+
+_SECRET_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+"""DNS-1123 subdomain, as the API server wants it. Anything else is not put into a path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One Secret of one class: the data keys that new versions of the object change, and what feeds them.
+
+    `objects` are all whose bytes decide about those keys; `feeding` are the ones that follow the newest version.
+    """
+
+    cls: SecretProviderClass
+    secret: SecretObject
+    keys: tuple[str, ...]
+    feeding: tuple[ClassObject, ...]
+    objects: tuple[ClassObject, ...]
+
+    @property
+    def secret_name(self) -> str:
+        """The Secret's name."""
+        return self.secret.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountOnly:
+    """A class that puts the object into files only."""
+
+    cls: SecretProviderClass
+    secret_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """A Secret that holds a pinned version of the object."""
+
+    cls: SecretProviderClass
+    secret_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A Secret (its name empty for a whole class) that the driver would not write, and why."""
+
+    namespace: str
+    secret_name: str
+    error: DriverWouldFail
+
+
+Found = Binding | MountOnly | Pinned | Refused
+
+
+def find(views: Iterable[ClassView], about: VaultObject, vault_host: str) -> Sequence[Found]:
+    """Return what concerns the object, class by class, in the order of the list.
+
+    `vault_host` is the configured host of the vault. A class names its vault and cloud; both have to agree with it,
+    unless the vault is configured under a host of its own (an emulator), where the name decides.
+    """
+    found: list[Found] = []
+    for view in views:
+        if isinstance(view, RefusedClass):
+            if view.vault == about.vault and about.name in view.text:
+                found += _refused_class(view)
+        elif _same_vault(view, about.vault, vault_host):
+            found += _of_class(view, about)
+    return found
+
+
+def _same_vault(cls: SecretProviderClass, vault: str, vault_host: str) -> bool:
+    configured_for_a_cloud = vault_host.startswith(f"{vault}.")
+    return cls.vault == vault and (not configured_for_a_cloud or cls.vault_host.lower() == vault_host)
+
+
+def _refused_class(view: RefusedClass) -> Iterable[Refused]:
+    for secret in view.secrets or ("",):
+        yield Refused(namespace=view.namespace, secret_name=secret, error=view.error)
+
+
+def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
+    if not any(item.read.name == about.name for item in cls.objects):
+        return
+    fed = False
+    for secret in cls.secrets:
+        if isinstance(secret, RefusedSecret):
+            # What a refused entry would have been fed by cannot be told, so it is shown for every object of its class.
+            yield Refused(namespace=cls.namespace, secret_name=secret.name, error=secret.error)
+            continue
+        keys = {key: _feeding(cls, secret, key, about.name) for key in render.keys_fed_by(cls, secret, about.name)}
+        moving = {key: items for key, items in keys.items() if not all(_pinned(item) for item in items)}
+        fed = fed or bool(keys)
+        if keys and not _SECRET_NAME.fullmatch(secret.name):
+            error = DriverWouldFail(f"{cls}: a secretName is no legal name of a Secret")
+            yield Refused(namespace=cls.namespace, secret_name="", error=error)
+        elif moving:
+            feeding = tuple(dict.fromkeys(item for items in moving.values() for item in items if not _pinned(item)))
+            yield Binding(
+                cls=cls,
+                secret=secret,
+                keys=tuple(moving),
+                feeding=feeding,
+                objects=render.select_objects(cls, about.name),
+            )
+        elif keys:
+            yield Pinned(cls=cls, secret_name=secret.name)
+    if not fed:
+        yield MountOnly(cls=cls)
+
+
+def _feeding(cls: SecretProviderClass, secret: SecretObject, key: str, name: str) -> list[ClassObject]:
+    """Return the objects of that name that may mount the file behind a data key. Of equal keys the last counts."""
+    file = {entry.key: entry.file for entry in secret.data}[key]
+    return [item for item in cls.producers(file) if item.read.name == name]
+
+
+def _pinned(item: ClassObject) -> bool:
+    """Whether new versions leave it alone. `latest` means newest in a history only (csi-semantics 1.5)."""
+    return item.version != "" and not (item.many and item.version == "latest")

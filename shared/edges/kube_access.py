@@ -1,0 +1,139 @@
+"""How a cluster is reached: from its setting to an `ApiClient` and a bearer token. No request to the API is made here.
+
+For managed clusters the token comes from Entra on every request (the credential caches it) and the kubeconfig's exec
+section is not used: there is no `kubelogin` in a Function App (azure-platform 5.3).
+"""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import yaml
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
+from kubernetes.aio import client, config
+
+from shared.cluster_setting import Access, AksAccess, ClusterSetting, KubeconfigAccess, ServerAccess
+from shared.errors import ConfigurationError, TransientError
+from shared.reason import Reason
+
+AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
+"""The AKS server application, the same for every cluster and cloud (azure-platform 5.3)."""
+
+RESOURCE_MANAGER = "https://management.azure.com"
+_ARM_VERSION = "2024-09-01"
+_ARM_TIMEOUT = aiohttp.ClientTimeout(total=8, connect=3)
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A client with its connection pool. `bearer` is asked before each request where the token comes from Entra."""
+
+    api: client.ApiClient
+    bearer: Callable[[], Awaitable[str]] | None = None
+
+
+async def connect(
+    setting: ClusterSetting, credential: AsyncTokenCredential, *, resource_manager: str = RESOURCE_MANAGER
+) -> Connection:
+    """Make the connection of a cluster.
+
+    Raises `ConfigurationError` where the access is refused or unusable, `TransientError` where ARM does not answer.
+    """
+    access: Access = setting.access
+    configuration = client.Configuration()
+    configuration.connection_pool_maxsize = setting.concurrency
+    # Cluster CAs often lack an Authority Key Identifier, which Python 3.13 began to insist on. Chain, host name and
+    # validity are still verified (azure-platform 5.1).
+    configuration.disable_strict_ssl_verification = True
+    if isinstance(access, AksAccess):
+        server, ca = await _ask_arm(access.resource_id, credential, resource_manager, cluster=setting.name)
+        return _entra(configuration, server, ca, credential, setting.name)
+    if isinstance(access, ServerAccess):
+        return _entra(configuration, access.server, access.ca, credential, setting.name)
+    try:
+        if isinstance(access, KubeconfigAccess):
+            await config.load_kube_config(
+                access.path, access.context or None, client_configuration=configuration, persist_config=False
+            )
+        else:
+            config.load_incluster_config(client_configuration=configuration)
+    except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"{setting.name}: its kubeconfig or service account is unusable ({type(error).__name__})",
+            reason=Reason.CLUSTER_UNAUTHENTICATED,
+        ) from None
+    return Connection(api=_client(configuration))
+
+
+def _entra(
+    configuration: client.Configuration, server: str, ca: str, credential: AsyncTokenCredential, cluster: str
+) -> Connection:
+    configuration.host = server
+    configuration.ca_cert_data = ca or None
+
+    async def bearer() -> str:
+        return await _token(credential, AKS_SCOPE, cluster)
+
+    return Connection(api=_client(configuration), bearer=bearer)
+
+
+def _client(configuration: client.Configuration) -> client.ApiClient:
+    api = client.ApiClient(configuration)
+    # The API server records the part before the slash as the field manager of what we write.
+    api.user_agent = "keyvault-fanout/1"
+    return api
+
+
+async def _token(credential: AsyncTokenCredential, scope: str, cluster: str) -> str:
+    try:
+        return (await credential.get_token(scope)).token
+    except AzureError as error:
+        # The text of an identity error may quote what the token endpoint answered, so only its kind is kept.
+        raise ConfigurationError(
+            f"{cluster}: no token for {scope} ({type(error).__name__})", reason=Reason.CLUSTER_UNAUTHENTICATED
+        ) from None
+
+
+async def _ask_arm(resource_id: str, credential: AsyncTokenCredential, arm: str, *, cluster: str) -> tuple[str, str]:
+    """Ask ARM for the address and the CA of a managed cluster (role Azure Kubernetes Service Cluster User)."""
+    token = await _token(credential, f"{arm}/.default", cluster)
+    url = f"{arm}{resource_id}/listClusterUserCredential?api-version={_ARM_VERSION}&format=exec"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_ARM_TIMEOUT) as session,
+            session.post(url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False) as response,
+        ):
+            status, body = response.status, await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise TransientError(
+            f"{cluster}: ARM did not answer ({type(error).__name__})", reason=Reason.CLUSTER_UNREACHABLE
+        ) from None
+    if status == HTTPStatus.OK:
+        return _server_and_ca(body, cluster)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
+        raise TransientError(f"{cluster}: ARM answered {status}", reason=Reason.CLUSTER_UNREACHABLE)
+    raise ConfigurationError(
+        f"{cluster}: ARM answered {status} to listClusterUserCredential; the identity needs the role "
+        "Azure Kubernetes Service Cluster User on an existing cluster",
+        reason=Reason.CLUSTER_FORBIDDEN,
+    )
+
+
+def _server_and_ca(body: bytes, cluster: str) -> tuple[str, str]:
+    """Take the first cluster of the first kubeconfig; its users' sections are not looked at."""
+    try:
+        answer: Mapping[str, Any] = yaml.safe_load(body)
+        kubeconfig = yaml.safe_load(base64.b64decode(answer["kubeconfigs"][0]["value"]))
+        entry = kubeconfig["clusters"][0]["cluster"]
+        ca = base64.b64decode(entry.get("certificate-authority-data", "")).decode("ascii")
+        return str(entry["server"]).rstrip("/"), ca
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, binascii.Error, yaml.YAMLError):
+        raise ConfigurationError(
+            f"{cluster}: ARM's answer holds no kubeconfig", reason=Reason.CLUSTER_UNAUTHENTICATED
+        ) from None

@@ -1,0 +1,224 @@
+"""Raw JSON calls to one API server: connection, token, time-outs, few retries, and the translation of failures.
+
+What the calls mean is in `cluster`. The generated API classes are not used: they cost 0.85 s and 25 MB on first use
+(azure-platform 5.2). `ApiClient.call_api` logs no bodies, and no body of an error ever reaches a text here: an
+admission webhook, or a 422 about a Secret, may quote what it refused.
+"""
+
+import asyncio
+import json
+import random
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from shared.edges.kube_access import Connection
+from shared.errors import ConfigurationError, ConflictError, FanoutError, PermanentError, TransientError
+from shared.reason import Reason
+
+_TIMEOUT = aiohttp.ClientTimeout(total=6, connect=2)
+_ATTEMPTS = 3
+_LONGEST_WAIT = 2.0
+_PAGE = 500
+_MERGE_PATCH = "application/merge-patch+json"
+_AGAIN = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Json | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class KubeApi:
+    """One API server. `connect` is called on first use, and again when the token or the CA is no longer good."""
+
+    def __init__(self, *, cluster: str, connect: Callable[[], Awaitable[Connection]], concurrency: int) -> None:
+        self._cluster = cluster
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._retired: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Json | None:
+        """Read one object, or None where there is none."""
+        return await self._request(_Call(method="GET", path=path, query=query or {}))
+
+    async def pages(self, path: str) -> AsyncIterator[list[Json]]:
+        """List a collection in pages from one snapshot. A resource that the server does not know is empty."""
+        query = {"limit": str(_PAGE)}
+        while True:
+            page = await self.get(path, query)
+            if page is None:
+                return
+            items = page.get("items")
+            yield items if isinstance(items, list) else []
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return
+            query = {"limit": str(_PAGE), "continue": token}
+
+    async def merge_patch(self, path: str, body: Json) -> Json:
+        """Change one object. Raises `ConflictError` when its resourceVersion is not the one in `body` any more.
+
+        A lost answer is safe to retry: the guard makes the second attempt a conflict, and the caller looks again.
+        """
+        patched = await self._request(_Call(method="PATCH", path=path, query={}, body=body))
+        if patched is None:
+            raise ConflictError(f"{self._cluster}: PATCH {path}: it is gone", reason=Reason.SECRET_CONFLICT)
+        return patched
+
+    async def close(self) -> None:
+        """Close the connections. The next call would open new ones."""
+        connections, self._connection, self._retired = (self._connection, self._retired), None, None
+        for connection in connections:
+            if connection is not None:
+                await connection.api.close()
+
+    async def _request(self, call: _Call) -> Json | None:
+        """Try a few times, reconnecting once for a refused token or certificate. Return None for 404."""
+        fresh = False
+        failure: FanoutError | None = None
+        for attempt in range(_ATTEMPTS):
+            if failure is not None:
+                await asyncio.sleep(_wait(failure, attempt))
+            connection = await self._connected()
+            try:
+                async with self._slots:
+                    status, headers, body = await self._send(connection, call)
+            except (aiohttp.ClientError, OSError) as error:  # time-outs and TLS failures are OSErrors too
+                failure = self._unreachable(call, error)
+                if not fresh and isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+                    fresh = await self._retire(connection)
+                continue
+            if status == HTTPStatus.UNAUTHORIZED and not fresh:
+                fresh = await self._retire(connection)
+                failure = self._refused(call, status, headers)
+            elif status in _AGAIN:
+                failure = self._refused(call, status, headers)
+            else:
+                return self._interpret(call, status, headers, body)
+        raise failure or TransientError(f"{self._cluster}: {call}", reason=Reason.CLUSTER_UNREACHABLE)
+
+    async def _connected(self) -> Connection:
+        async with self._connecting:
+            if self._connection is None:
+                self._connection = await self._connect()
+            return self._connection
+
+    async def _retire(self, connection: Connection) -> bool:
+        """Use a connection no more, because its token or CA is no longer good.
+
+        Others may be in the middle of a call on it, so it is closed when the next one is retired.
+        """
+        if self._connection is connection:
+            self._connection = None
+            retired, self._retired = self._retired, connection
+            if retired is not None:
+                await retired.api.close()
+        return True
+
+    async def _send(self, connection: Connection, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
+        headers = {"Accept": "application/json"}
+        if call.body is not None:
+            headers["Content-Type"] = _MERGE_PATCH
+        if connection.bearer is not None:
+            headers["Authorization"] = f"Bearer {await connection.bearer()}"
+        request = await connection.api.param_serialize(
+            call.method,
+            call.path,
+            query_params=list(call.query.items()),
+            header_params=headers,
+            body=call.body,
+            auth_settings=[] if connection.bearer else ["BearerToken"],
+        )
+        response = await connection.api.call_api(*request, _request_timeout=_TIMEOUT)
+        body = await response.read()
+        return response.status, response.getheaders() or {}, body or b""
+
+    def _interpret(self, call: _Call, status: int, headers: Mapping[str, str], body: bytes) -> Json | None:
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            raise self._refused(call, status, headers)
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise TransientError(f"{self._cluster}: {call}: the answer is no JSON", reason=Reason.CLUSTER_UNREACHABLE)
+        return document
+
+    def _refused(self, call: _Call, status: int, headers: Mapping[str, str]) -> FanoutError:
+        text = f"{self._cluster}: {call}: {status} {_phrase(status)}"
+        if status == HTTPStatus.UNAUTHORIZED:
+            return ConfigurationError(text, reason=Reason.CLUSTER_UNAUTHENTICATED)
+        if status == HTTPStatus.FORBIDDEN:
+            return ConfigurationError(text, reason=Reason.CLUSTER_FORBIDDEN)
+        if status == HTTPStatus.CONFLICT:
+            return ConflictError(text, reason=Reason.SECRET_CONFLICT)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return TransientError(text, reason=Reason.CLUSTER_THROTTLED, retry_after=_retry_after(headers))
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.GONE:
+            return TransientError(text, reason=Reason.CLUSTER_UNREACHABLE, retry_after=_retry_after(headers))
+        return PermanentError(text, reason=Reason.CLUSTER_REFUSED)
+
+    def _unreachable(self, call: _Call, error: Exception) -> FanoutError:
+        text = f"{self._cluster}: {call}: {type(error).__name__}"
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return ConfigurationError(text, reason=Reason.CLUSTER_UNAUTHENTICATED)
+        return TransientError(text, reason=Reason.CLUSTER_UNREACHABLE)
+
+
+def path(group_version: str, plural: str, *, namespace: str = "", name: str = "") -> str:
+    """Build the path of a collection or object; `group_version` is `v1` or `GROUP/VERSION`."""
+    parts = ["api" if "/" not in group_version else "apis", group_version]
+    if namespace:
+        parts += ["namespaces", quote(namespace, safe="")]
+    parts.append(plural)
+    if name:
+        parts.append(quote(name, safe=""))
+    return "/" + "/".join(parts)
+
+
+def _wait(failure: FanoutError, attempt: int) -> float:
+    """Seconds before the next attempt: the server's wish if it is short, else a jittered doubling."""
+    wish = failure.retry_after if isinstance(failure, TransientError) else None
+    backoff = 0.1 * 2.0**attempt * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
+    if wish is None:
+        return backoff
+    if wish > _LONGEST_WAIT:
+        raise failure
+    return max(wish, backoff)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After in seconds; the API server sends no dates."""
+    text = next((value for key, value in headers.items() if key.lower() == "retry-after"), "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None  # noqa: PLR2004
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

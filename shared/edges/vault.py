@@ -1,0 +1,229 @@
+"""One Key Vault as a `ports.Vault`: secrets, public keys and certificates over one kept-alive session.
+
+Nothing is cached: a read that a write depends on has to begin after the Secret was read (design 2.1). Failures are
+translated by what they mean (azure-platform 3.1); no text of the SDK's is passed on, because an answer that cannot
+be decoded is quoted in it.
+"""
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.pipeline.policies import AsyncRetryPolicy
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.keyvault.certificates.aio import CertificateClient
+from azure.keyvault.keys.aio import KeyClient
+from azure.keyvault.secrets.aio import SecretClient
+
+from shared.csi import render
+from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError
+from shared.model import CertificateMaterial, KeyMaterial, Material, ObjectType, SecretMaterial, SecretValue, VaultRead
+from shared.observed import Claim, VaultAnswer
+from shared.reason import Reason
+
+T = TypeVar("T")
+
+_LONGEST_WAIT = 2.0
+_SERVER_ERROR = 500
+
+
+class _ShortRetry(AsyncRetryPolicy[Any, Any]):
+    """azure-core's retry, but one that gives up at once where the vault asks for more patience than there is.
+
+    Its own policy sleeps as long as Retry-After says, without a limit (azure-platform 3.1).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(retry_total=2, retry_backoff_factor=0.2, retry_backoff_max=1)
+
+    def is_retry(self, settings: Any, response: Any) -> bool:
+        if (self.get_retry_after(response) or 0.0) > _LONGEST_WAIT:
+            return False
+        return bool(super().is_retry(settings, response))
+
+
+class KeyVault:
+    """A vault behind one URL. Made inside the running loop; `close` it when the loop ends."""
+
+    def __init__(
+        self, *, name: str, url: str, credential: AsyncTokenCredential, timeout: float, proxies: bool = False
+    ) -> None:
+        self._name = name
+        self._timeout = timeout
+        self._versions: dict[tuple[ObjectType, str], set[str]] = {}
+        # One session for the three clients. aiohttp looks proxies up on every request, so only where there is one.
+        self._session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=proxies
+        )
+        options: dict[str, Any] = {
+            "transport": AioHttpTransport(session=self._session, session_owner=False),
+            "retry_policy": _ShortRetry(),
+            "connection_timeout": 3,
+            "read_timeout": 5,
+        }
+        self._secrets = SecretClient(url, credential, **options)
+        self._keys = KeyClient(url, credential, **options)
+        self._certificates = CertificateClient(url, credential, **options)
+
+    async def read(self, read: VaultRead) -> VaultAnswer:
+        """Read what a class asks for: the newest version, a pinned one, or a history (csi-semantics 2.8)."""
+        answer = await self._guarded(self._read(read), read)
+        self._known(read.type, read.name).update(material.version for material in answer.materials)
+        return answer
+
+    async def confirms(self, claim: Claim) -> bool:
+        """Tell whether one of the claimed versions is a version of that object here.
+
+        Versions are learned from every read and kept, because a version id is never given to anything else. The list
+        of versions (no values) is asked for only where none of the claimed ones is known.
+        """
+        known = self._known(claim.type, claim.name)
+        if known.isdisjoint(claim.versions):
+            read = VaultRead(type=claim.type, name=claim.name)
+            known.update(info.version for info in await self._guarded(self._list(read), read))
+        return not known.isdisjoint(claim.versions)
+
+    async def close(self) -> None:
+        """Close the clients and their session."""
+        for client in (self._secrets, self._keys, self._certificates):
+            await client.close()
+        await self._session.close()
+
+    def _known(self, type_: ObjectType, name: str) -> set[str]:
+        return self._versions.setdefault((type_, name), set())
+
+    async def _guarded(self, work: Awaitable[T], read: VaultRead) -> T:
+        where = f"{self._name}/{read.type}/{read.name}" + (f"/{read.version}" if read.version else "")
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await work
+        except TimeoutError:
+            raise TransientError(
+                f"{where}: no answer within {self._timeout:g} s", reason=Reason.VAULT_UNREACHABLE
+            ) from None
+        except AzureError as error:
+            raise _translate(error, where) from None
+
+    async def _read(self, read: VaultRead) -> VaultAnswer:
+        readers: Mapping[ObjectType, Callable[[str, str], Awaitable[_Version]]] = {
+            ObjectType.SECRET: self._secret,
+            ObjectType.KEY: self._key,
+            ObjectType.CERT: self._certificate,
+        }
+        reader = readers[read.type]
+        if not read.many:
+            return _answer([await reader(read.name, read.version)])
+        selected = render.select_history(await self._list(read), read)
+        return _answer([await reader(read.name, version) for version in selected])
+
+    async def _list(self, read: VaultRead) -> list[render.VersionInfo]:
+        listings: Mapping[ObjectType, Callable[[str], Any]] = {
+            ObjectType.SECRET: self._secrets.list_properties_of_secret_versions,
+            ObjectType.KEY: self._keys.list_properties_of_key_versions,
+            ObjectType.CERT: self._certificates.list_properties_of_certificate_versions,
+        }
+        return [
+            render.VersionInfo(
+                version=properties.version or "",
+                created=properties.created_on.timestamp() if properties.created_on else None,
+                enabled=properties.enabled,
+            )
+            async for properties in listings[read.type](read.name)
+        ]
+
+    async def _secret(self, name: str, version: str) -> "_Version":
+        bundle = await self._secrets.get_secret(name, version or None)
+        properties = bundle.properties
+        if bundle.value is None or not properties.version:
+            raise PermanentError(f"{self._name}/secret/{name}: it has no value", reason=Reason.VAULT_REFUSED)
+        material = SecretMaterial(
+            version=properties.version,
+            value=SecretValue(bundle.value.encode()),
+            content_type=properties.content_type,
+            key_id=properties.key_id,
+        )
+        return material, properties.tags, properties.created_on
+
+    async def _key(self, name: str, version: str) -> "_Version":
+        bundle = await self._keys.get_key(name, version or None)
+        members: dict[str, str] = {}
+        for member in ("kty", "crv", "n", "e", "x", "y"):
+            value = getattr(bundle.key, member, None)
+            if isinstance(value, bytes):
+                members[member] = base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+            elif value is not None:
+                members[member] = str(getattr(value, "value", value))
+        material = KeyMaterial(version=bundle.properties.version or "", jwk=members)
+        return material, bundle.properties.tags, bundle.properties.created_on
+
+    async def _certificate(self, name: str, version: str) -> "_Version":
+        client = self._certificates
+        bundle = await (client.get_certificate_version(name, version) if version else client.get_certificate(name))
+        properties = bundle.properties
+        if bundle.cer is None or properties is None:
+            raise PermanentError(f"{self._name}/cert/{name}: it has no certificate", reason=Reason.VAULT_REFUSED)
+        material = CertificateMaterial(version=properties.version or "", der=bytes(bundle.cer))
+        return material, properties.tags, properties.created_on
+
+
+_Version = tuple[Material, Mapping[str, str] | None, datetime | None]
+
+
+def _answer(versions: list[_Version]) -> VaultAnswer:
+    if not versions:
+        return VaultAnswer(materials=())
+    _, tags, created = versions[0]
+    return VaultAnswer(materials=tuple(material for material, _, _ in versions), tags=tags or {}, created=created)
+
+
+_INNER = {
+    "ForbiddenByRbac": Reason.VAULT_FORBIDDEN,
+    "AccessDenied": Reason.VAULT_FORBIDDEN,
+    "ForbiddenByFirewall": Reason.VAULT_FIREWALL,
+    "ForbiddenByConnection": Reason.VAULT_FIREWALL,
+    "SecretDisabled": Reason.OBJECT_DISABLED,
+    "KeyDisabled": Reason.OBJECT_DISABLED,
+    "CertificateDisabled": Reason.OBJECT_DISABLED,
+}
+
+
+def _translate(error: AzureError, where: str) -> FanoutError:
+    """Say what a failure of azure-core's means for us (azure-platform 3.1)."""
+    if isinstance(error, ClientAuthenticationError):
+        return ConfigurationError(f"{where}: {type(error).__name__}", reason=Reason.VAULT_UNAUTHENTICATED)
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    if status is None:
+        return TransientError(f"{where}: {type(error).__name__}", reason=Reason.VAULT_UNREACHABLE)
+    code, inner = _codes(error)
+    text = f"{where}: {status} {inner or code}".rstrip()
+    if status == HTTPStatus.FORBIDDEN:
+        # An inner code that is not known is a role or a policy: mending it heals, so it is tried again.
+        reason = _INNER.get(inner, Reason.VAULT_FORBIDDEN)
+        kind = PermanentError if reason is Reason.OBJECT_DISABLED else ConfigurationError
+        return kind(text, reason=reason)
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT} or status >= _SERVER_ERROR:
+        throttled = status == HTTPStatus.TOO_MANY_REQUESTS
+        reason = Reason.VAULT_THROTTLED if throttled else Reason.VAULT_UNREACHABLE
+        return TransientError(text, reason=reason, retry_after=_retry_after(error))
+    missing = status == HTTPStatus.NOT_FOUND
+    return PermanentError(text, reason=Reason.OBJECT_NOT_FOUND if missing else Reason.VAULT_REFUSED)
+
+
+def _codes(error: AzureError) -> tuple[str, str]:
+    """Take `error.code` and `error.innererror.code`: fixed words of the service's, cut in case they are not."""
+    details = getattr(error, "error", None)
+    inner = getattr(details, "innererror", None)
+    inner_code = inner.get("code") if isinstance(inner, Mapping) else None
+    return str(getattr(details, "code", None) or "")[:60], str(inner_code or "")[:60]
+
+
+def _retry_after(error: AzureError) -> float | None:
+    response = getattr(error, "response", None)
+    text = str(response.headers.get("Retry-After", "")) if response is not None else ""
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None  # noqa: PLR2004

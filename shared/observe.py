@@ -1,0 +1,115 @@
+"""Look at one cluster: the bindings of an object and the Secrets as they are. Effects through `ports.Cluster` only.
+
+Every Secret is read here, before the vault is (design 2.1). A namespace or Secret that cannot be read fails its own
+targets and no others.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from shared import binding
+from shared.binding import Binding, Found, Refused
+from shared.errors import FanoutError
+from shared.model import Target, VaultObject
+from shared.observed import Driver, PodStatus
+from shared.plan import TargetView
+from shared.ports import Cluster
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """A target that could not be looked at."""
+
+    target: Target
+    error: FanoutError
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen in one cluster."""
+
+    views: tuple[TargetView, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
+
+
+async def look(cluster: Cluster, about: VaultObject, vault_host: str) -> Sight:
+    """Find the targets of an object and read their Secrets.
+
+    Raises what `classes` and `driver` raise: without those nothing can be said about any target.
+    """
+    targets = _by_target(cluster.name, binding.find(await cluster.classes(), about, vault_host))
+    if not targets:
+        return Sight()
+    driver = await cluster.driver()
+    namespaces = {target.namespace for target, found in targets if _bound(found)}
+    statuses = await _each({name: cluster.pod_statuses(name) for name in sorted(namespaces)})
+    looks = [_view(cluster, target, found, driver, statuses) for target, found in targets]
+    seen = await asyncio.gather(*looks)
+    return Sight(
+        views=tuple(item for item in seen if isinstance(item, TargetView)),
+        unseen=tuple(item for item in seen if isinstance(item, Unseen)),
+    )
+
+
+async def look_again(cluster: Cluster, view: TargetView) -> TargetView:
+    """Read the Secret of one target anew."""
+    return TargetView(
+        target=view.target,
+        found=view.found,
+        driver=view.driver,
+        statuses=view.statuses,
+        secret=await cluster.secret(view.target.namespace, view.target.secret),
+    )
+
+
+async def _view(
+    cluster: Cluster,
+    target: Target,
+    found: tuple[Found, ...],
+    driver: Driver,
+    statuses: Mapping[str, Sequence[PodStatus] | FanoutError],
+) -> TargetView | Unseen:
+    if not _bound(found):
+        return TargetView(target=target, found=found, driver=driver)
+    mounts = statuses[target.namespace]
+    if isinstance(mounts, FanoutError):
+        return Unseen(target=target, error=mounts)
+    try:
+        secret = await cluster.secret(target.namespace, target.secret)
+    except FanoutError as error:
+        return Unseen(target=target, error=error)
+    return TargetView(target=target, found=found, driver=driver, secret=secret, statuses=mounts)
+
+
+def _by_target(cluster: str, found: Iterable[Found]) -> list[tuple[Target, tuple[Found, ...]]]:
+    """Gather what concerns one Secret, in the order found. What has no Secret stands alone."""
+    gathered: dict[Target, tuple[Found, ...]] = {}
+    alone: list[tuple[Target, tuple[Found, ...]]] = []
+    for item in found:
+        namespace = item.namespace if isinstance(item, Refused) else item.cls.namespace
+        target = Target(cluster=cluster, namespace=namespace, secret=item.secret_name)
+        if target.secret:
+            gathered[target] = (*gathered.get(target, ()), item)
+        else:
+            alone.append((target, (item,)))
+    return [*gathered.items(), *alone]
+
+
+def _bound(found: Iterable[Found]) -> bool:
+    return any(isinstance(item, Binding) for item in found)
+
+
+async def _each(work: Mapping[str, Awaitable[T]]) -> dict[str, T | FanoutError]:
+    """Await all; a failure of ours is the result of its own entry."""
+
+    async def caught(one: Awaitable[T]) -> T | FanoutError:
+        try:
+            return await one
+        except FanoutError as error:
+            return error
+
+    return dict(zip(work, await asyncio.gather(*map(caught, work.values())), strict=True))

@@ -1,0 +1,86 @@
+"""Why something was not done, as a word that machines may act on, and what a person can do about it."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The closed list of reasons. Words are only ever added: subscribers and dashboards match on them."""
+
+    # The event
+    MALFORMED_EVENT = "malformed-event"
+    UNLISTED_VAULT = "unlisted-vault"
+
+    # The vault
+    OBJECT_NOT_FOUND = "object-not-found"
+    OBJECT_DISABLED = "object-disabled"
+    VAULT_FORBIDDEN = "vault-forbidden"
+    VAULT_FIREWALL = "vault-firewall"
+    VAULT_UNAUTHENTICATED = "vault-unauthenticated"
+    VAULT_REFUSED = "vault-refused"
+    VAULT_THROTTLED = "vault-throttled"
+    VAULT_UNREACHABLE = "vault-unreachable"
+
+    # The cluster
+    CLUSTER_FORBIDDEN = "cluster-forbidden"
+    CLUSTER_UNAUTHENTICATED = "cluster-unauthenticated"
+    CLUSTER_REFUSED = "cluster-refused"
+    CLUSTER_THROTTLED = "cluster-throttled"
+    CLUSTER_UNREACHABLE = "cluster-unreachable"
+    SECRET_CONFLICT = "secret-conflict"  # noqa: S105 - a word, not a password
+
+    # The topic
+    TOPIC_FORBIDDEN = "topic-forbidden"
+    TOPIC_NOT_FOUND = "topic-not-found"
+    TOPIC_REFUSED = "topic-refused"
+    TOPIC_UNREACHABLE = "topic-unreachable"
+
+    # The plan
+    CURRENT = "current"
+    PINNED = "pinned"
+    NO_GRANT = "no-grant"
+    SECRET_MISSING = "secret-missing"  # noqa: S105 - a word, not a password
+    SECRET_NOT_MANAGED = "secret-not-managed"  # noqa: S105 - a word, not a password
+    SECRET_IMMUTABLE = "secret-immutable"  # noqa: S105 - a word, not a password
+    SECRET_OTHER_TYPE = "secret-other-type"  # noqa: S105 - a word, not a password
+    DRIVER_WOULD_FAIL = "driver-would-fail"
+    DRIVER_WOULD_REVERT = "driver-would-revert"
+    MOUNT_ONLY = "mount-only"
+    CONTESTED = "contested"
+
+    # The clock
+    DEADLINE = "deadline"
+
+    # This program
+    UNEXPECTED = "unexpected"
+
+
+REMEDIES: dict[Reason, str] = {
+    Reason.UNLISTED_VAULT: "Add the vault to KEY_VAULTS, or remove its event subscription.",
+    Reason.OBJECT_NOT_FOUND: "Recover the object in the vault, or remove it from the SecretProviderClass.",
+    Reason.OBJECT_DISABLED: "Enable the newest version, or create a new one; the vault serves no older one instead.",
+    Reason.VAULT_FORBIDDEN: "Give the app's identity the role Key Vault Secrets User on the vault.",
+    Reason.VAULT_FIREWALL: "Let the app's network through the vault's firewall, or give the vault a private endpoint.",
+    Reason.VAULT_UNAUTHENTICATED: "Check the app's identity (AZURE_CLIENT_ID) and its tenant.",
+    Reason.CLUSTER_FORBIDDEN: "Apply the RBAC of docs/kubernetes-rbac.md for the app's identity.",
+    Reason.CLUSTER_UNAUTHENTICATED: "Check the credential of this cluster's entry in CLUSTERS.",
+    Reason.TOPIC_FORBIDDEN: "Give the app's identity the role Azure Service Bus Data Sender on the topic.",
+    Reason.TOPIC_NOT_FOUND: "Create the topic that NOTICE_TOPIC names.",
+    Reason.NO_GRANT: (
+        "Let a pod of this namespace mount the class with its own identity, or list cluster/namespace in the "
+        "vault object's tag keyvault-fanout-allow."
+    ),
+    Reason.SECRET_MISSING: "Start a pod that mounts the class: the CSI driver creates the Secret, this app never does.",
+    Reason.SECRET_NOT_MANAGED: "Remove the Secret so that the CSI driver creates it, or take it out of the class.",
+    Reason.SECRET_IMMUTABLE: "Remove `immutable: true` by creating the Secret again.",
+    Reason.SECRET_OTHER_TYPE: "Make the type in the SecretProviderClass and that of the Secret agree.",
+    Reason.DRIVER_WOULD_FAIL: "Mend the SecretProviderClass or the vault object: the CSI driver fails on it as well.",
+    Reason.DRIVER_WOULD_REVERT: "Switch on the driver's rotation (enableSecretRotation), or restart the pods.",
+    Reason.MOUNT_ONLY: "Nothing to do: pods read the new version from their mount at the driver's next rotation.",
+    Reason.CONTESTED: "Let one class feed this key of the Secret: the driver's writers would overwrite each other.",
+}
+"""What a person can do. A reason without a line passes by itself or needs nothing."""
+
+
+def remedy(reason: Reason) -> str:
+    """Return what a person can do about `reason`, or an empty text."""
+    return REMEDIES.get(reason, "")

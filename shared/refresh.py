@@ -1,0 +1,175 @@
+"""Carry a plan out in one cluster: look, wait for the vault, decide, write, look again on a conflict.
+
+Every target ends in a `TargetOutcome`; nothing is raised. The order of the steps is the rule of design 2.1, and the
+only loop is the one over conflicts: somebody else wrote the Secret between our look and our write.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared import observe, plan, reading
+from shared.errors import ConflictError, FanoutError, PermanentError, TransientError
+from shared.model import Target, VaultObject
+from shared.observe import Sight
+from shared.outcome import Action, TargetOutcome
+from shared.plan import Keep, Leave, Postpone, Step, TargetView, VaultView, Write
+from shared.ports import Cluster, Vault
+from shared.reading import SharedReads
+from shared.reason import Reason
+
+_log = logging.getLogger(__name__)
+
+LOOKS = 6
+"""How often a contested Secret is looked at again before the event is left to be delivered anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What a refresh is about: the object, its vault, and until when (the loop's clock) it may take."""
+
+    about: VaultObject
+    vault: Vault
+    vault_host: str
+    ends: float
+    now: Callable[[], datetime]
+
+
+async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads) -> tuple[TargetOutcome, ...]:
+    """Refresh every target of one cluster within its own time-outs, and say how each ended."""
+    seen = await _look(errand, cluster)
+    if isinstance(seen, FanoutError):
+        shared.leave()
+        return (_failed(Target(cluster=cluster.name, namespace="", secret=""), seen, errand.now()),)
+    unseen = tuple(_settle(Postpone(target=item.target, error=item.error), errand.now()) for item in seen.unseen)
+    vault = await _ask(errand, seen, shared)
+    steps = plan.plan_refresh(errand.about, seen.views, vault).steps
+    views = {id(step): view for step, view in zip(steps, seen.views, strict=True)}
+    work = {asyncio.create_task(_carry_out(errand, cluster, step, views[id(step)])): step for step in steps}
+    if work:
+        await asyncio.wait(work, timeout=max(0.0, _limit(errand, cluster) - asyncio.get_running_loop().time()))
+    return (*unseen, *[await _result(task, step, errand) for task, step in work.items()])
+
+
+async def _look(errand: Errand, cluster: Cluster) -> Sight | FanoutError:
+    try:
+        async with asyncio.timeout_at(_limit(errand, cluster)):
+            return await observe.look(cluster, errand.about, errand.vault_host)
+    except TimeoutError:
+        return TransientError(
+            f"{cluster.name}: not looked through within {cluster.timeout:g} s", reason=Reason.CLUSTER_UNREACHABLE
+        )
+    except FanoutError as error:
+        return error
+
+
+async def _ask(errand: Errand, seen: Sight, shared: SharedReads) -> VaultView:
+    """Ask the vault what the targets need; nothing where no target can be written to."""
+    reads, claims = plan.reads(seen.views), plan.claims(seen.views)
+    if not reads:
+        shared.leave()
+        return VaultView(answers={}, confirmed={})
+    try:
+        async with asyncio.timeout_at(errand.ends):
+            return await shared.join(reads, claims)
+    except TimeoutError:
+        late = TransientError("the vault did not answer before the deadline", reason=Reason.DEADLINE)
+        return VaultView(answers=dict.fromkeys(reads, late), confirmed=dict.fromkeys(claims, late))
+
+
+async def _carry_out(errand: Errand, cluster: Cluster, step: Step, view: TargetView) -> TargetOutcome:
+    """Write, and after a conflict look at the Secret, then at the vault, and decide again."""
+    failure: FanoutError = ConflictError(f"{view.target}: others keep writing it", reason=Reason.SECRET_CONFLICT)
+    for attempt in range(LOOKS):
+        try:
+            if attempt:
+                await asyncio.sleep(0.02 * 2**attempt * random.random())  # noqa: S311 - jitter, not a secret
+                view = await observe.look_again(cluster, view)
+                vault = await reading.read_now(errand.vault, tuple(plan.reads([view])), tuple(plan.claims([view])))
+                step = plan.plan_refresh(errand.about, [view], vault).steps[0]
+            if not isinstance(step, Write):
+                return _settle(step, errand.now())
+            version = await cluster.write(step.secret, step.data)
+            return _written(step, version, errand.now())
+        except ConflictError as error:
+            failure = error
+        except FanoutError as error:
+            return _failed(view.target, error, errand.now())
+    return _failed(view.target, failure, errand.now())
+
+
+async def _result(task: asyncio.Task[TargetOutcome], step: Step, errand: Errand) -> TargetOutcome:
+    """Return what a task achieved.
+
+    One that is still under way is cut off and tried again on the redelivery, and so is one that met a fault of our
+    own: it must not hide what became of the other targets.
+    """
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    if task.cancelled():
+        late = TransientError(f"{step.target}: not done in time", reason=Reason.DEADLINE)
+        return _failed(step.target, late, errand.now())
+    fault = task.exception()
+    if fault is not None:
+        _log.error("%s: a fault of this program", step.target, exc_info=fault)
+        unexpected = TransientError(f"{step.target}: {type(fault).__name__}", reason=Reason.UNEXPECTED)
+        return _failed(step.target, unexpected, errand.now())
+    return task.result()
+
+
+def _limit(errand: Errand, cluster: Cluster) -> float:
+    return min(errand.ends, asyncio.get_running_loop().time() + cluster.timeout)
+
+
+def _written(step: Write, version: str, at: datetime) -> TargetOutcome:
+    return TargetOutcome(
+        target=step.target,
+        action=Action.WRITTEN,
+        at=at,
+        owner=str(step.driver),
+        holds=step.holds,
+        keys=step.keys,
+        resource_version=version,
+        previous=step.secret.resource_version,
+    )
+
+
+def _settle(step: Keep | Leave | Postpone, at: datetime) -> TargetOutcome:
+    """Turn a step that needs no write into its outcome."""
+    if isinstance(step, Keep):
+        return TargetOutcome(
+            target=step.target,
+            action=Action.CURRENT,
+            at=at,
+            owner=str(step.driver),
+            holds=step.holds,
+            keys=step.keys,
+            resource_version=step.secret.resource_version,
+        )
+    if isinstance(step, Leave):
+        return TargetOutcome(
+            target=step.target,
+            action=Action.LEFT,
+            at=at,
+            owner=str(step.driver),
+            reason=step.reason,
+            detail=step.detail,
+        )
+    return _failed(step.target, step.error, at)
+
+
+def _failed(target: Target, error: FanoutError, at: datetime) -> TargetOutcome:
+    """End a target on an error: tried again, unless no retry heals it."""
+    final = isinstance(error, PermanentError)
+    return TargetOutcome(
+        target=target,
+        action=Action.LEFT if final else Action.FAILED,
+        at=at,
+        reason=error.reason,
+        detail=str(error),
+        error=None if final else error,
+    )

@@ -1,0 +1,178 @@
+"""Every setting, as one frozen value read once from a mapping. Pure: the mapping is an argument.
+
+Nothing has a default that hides a missing setting. A wrong one raises `SettingsError`, which names the setting and
+what was expected, while the app loads. The table in docs/configuration.md lists exactly `NAMES`; a test compares.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from shared import cluster_setting
+from shared.cluster_setting import ClusterSetting
+from shared.errors import SettingsError
+from shared.model import SecretValue
+
+NAMES = (
+    "KEY_VAULTS",
+    "CLUSTERS",
+    "ServiceBusConnection",
+    "ServiceBusConnection__fullyQualifiedNamespace",
+    "ServiceBusConnection__clientId",
+    "NOTICE_TOPIC",
+    "AZURE_CLIENT_ID",
+    "EVENT_DEADLINE_SECONDS",
+    "VAULT_TIMEOUT_SECONDS",
+    "CLUSTER_TIMEOUT_SECONDS",
+    "CLUSTER_CONCURRENCY",
+    "TOPIC_TIMEOUT_SECONDS",
+)
+"""The settings that this package reads. The host's own (FUNCTIONS_WORKER_RUNTIME, AzureWebJobsStorage) are not here."""
+
+_VAULT_NAME = re.compile(r"[0-9a-z-]{3,24}")
+_TOPIC_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/~-]{0,258}[A-Za-z0-9])?")
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_PUBLIC_SUFFIX = "vault.azure.net"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultSetting:
+    """A vault that may be contacted: its name in lower case and its URL without a final slash."""
+
+    name: str
+    url: str
+
+    @property
+    def host(self) -> str:
+        """The authority of the URL: host, and the port where it is not 443."""
+        return urlsplit(self.url).netloc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusSetting:
+    """How the topic is reached: by connection string, or by namespace with an identity. One of the two is empty."""
+
+    topic: str
+    connection_string: SecretValue | None = None
+    namespace: str = ""
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that the app is told from outside."""
+
+    vaults: tuple[VaultSetting, ...]
+    clusters: tuple[ClusterSetting, ...]
+    bus: BusSetting
+    client_id: str = ""
+    deadline: float = 25.0
+    """Seconds that one event may take. Event Grid waits 30 and then sends it again (azure-platform 1.4)."""
+    vault_timeout: float = 8.0
+    """Seconds for one vault read with its retries."""
+    topic_timeout: float = 5.0
+    """Seconds for one send. Kept back from the deadline, so that what was written can still be told."""
+
+    @classmethod
+    def from_mapping(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read and check every setting. Raises `SettingsError` for the first that is missing or wrong."""
+        defaults = cluster_setting.Defaults(
+            timeout=_seconds(environ, "CLUSTER_TIMEOUT_SECONDS", default=10.0, low=1.0, high=20.0),
+            concurrency=_count(environ, "CLUSTER_CONCURRENCY", default=16, low=1, high=256),
+        )
+        topic_timeout = _seconds(environ, "TOPIC_TIMEOUT_SECONDS", default=5.0, low=1.0, high=10.0)
+        return cls(
+            vaults=_vaults(_required(environ, "KEY_VAULTS", "vault names, or name=URL, separated by commas")),
+            clusters=cluster_setting.parse(
+                _required(environ, "CLUSTERS", "a JSON or YAML list of clusters; [] for none"), defaults
+            ),
+            bus=_bus(environ),
+            client_id=environ.get("AZURE_CLIENT_ID", "").strip(),
+            deadline=_seconds(environ, "EVENT_DEADLINE_SECONDS", default=25.0, low=topic_timeout + 2.0, high=28.0),
+            vault_timeout=_seconds(environ, "VAULT_TIMEOUT_SECONDS", default=8.0, low=1.0, high=20.0),
+            topic_timeout=topic_timeout,
+        )
+
+
+def _required(environ: Mapping[str, str], name: str, expected: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        raise SettingsError(f"{name} is missing; expected {expected}")
+    return value
+
+
+def _vaults(text: str) -> tuple[VaultSetting, ...]:
+    vaults: dict[str, VaultSetting] = {}
+    for entry in filter(None, re.split(r"[,;\s]+", text)):
+        name, has_url, url = entry.partition("=")
+        name = name.lower()
+        if not _VAULT_NAME.fullmatch(name):
+            raise SettingsError(f"KEY_VAULTS: {name[:40]!r} is no vault name; expected 3 to 24 letters, digits and '-'")
+        if name in vaults:
+            raise SettingsError(f"KEY_VAULTS: {name} is listed twice")
+        vaults[name] = VaultSetting(
+            name=name, url=_vault_url(name, url) if has_url else f"https://{name}.{_PUBLIC_SUFFIX}"
+        )
+    if not vaults:
+        raise SettingsError("KEY_VAULTS holds no vault; expected vault names, or name=URL, separated by commas")
+    return tuple(vaults.values())
+
+
+def _vault_url(name: str, text: str) -> str:
+    expected = f"KEY_VAULTS: the URL of {name} is wrong; expected https://HOST or https://HOST:PORT"
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise SettingsError(expected) from None
+    extra = url.path.strip("/") or url.query or url.fragment or url.username is not None
+    if url.scheme != "https" or not url.hostname or extra:
+        raise SettingsError(expected)
+    return f"https://{url.hostname}" if port in {None, 443} else f"https://{url.hostname}:{port}"
+
+
+def _bus(environ: Mapping[str, str]) -> BusSetting:
+    topic = environ.get("NOTICE_TOPIC", "").strip() or "keyvault-changes"
+    if not _TOPIC_NAME.fullmatch(topic):
+        raise SettingsError("NOTICE_TOPIC is no topic name; expected letters, digits, '.', '-', '_' and '/'")
+    text = environ.get("ServiceBusConnection", "").strip()
+    namespace = environ.get("ServiceBusConnection__fullyQualifiedNamespace", "").strip().lower()
+    if bool(text) == bool(namespace):
+        raise SettingsError(
+            "ServiceBusConnection: expected either a connection string there, or the namespace's host name "
+            f"in ServiceBusConnection__fullyQualifiedNamespace; {'both are' if text else 'neither is'} set"
+        )
+    if text:
+        keys = {part.partition("=")[0].strip().lower() for part in text.split(";")}
+        if not {"endpoint", "sharedaccesskeyname", "sharedaccesskey"} <= keys:
+            raise SettingsError(
+                "ServiceBusConnection is no connection string; expected "
+                "Endpoint=sb://HOST/;SharedAccessKeyName=NAME;SharedAccessKey=KEY"
+            )
+        return BusSetting(topic=topic, connection_string=SecretValue(text.encode()))
+    if not _HOST_NAME.fullmatch(namespace):
+        raise SettingsError(
+            "ServiceBusConnection__fullyQualifiedNamespace is no host name; expected NAME.servicebus.windows.net"
+        )
+    client_id = environ.get("ServiceBusConnection__clientId", "").strip()
+    return BusSetting(topic=topic, namespace=namespace, client_id=client_id)
+
+
+def _seconds(environ: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:
+    text = environ.get(name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise SettingsError(f"{name} is wrong; expected seconds from {low:g} to {high:g}")
+    return value
+
+
+def _count(environ: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
+    text = environ.get(name, "").strip()
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None if text else default  # noqa: PLR2004
+    if value is None or not low <= value <= high:
+        raise SettingsError(f"{name} is wrong; expected a whole number from {low} to {high}")
+    return value

@@ -1,0 +1,106 @@
+"""The one place that reads the environment and builds the clients: once per process and event loop, on first use.
+
+Settings are read when the app loads, so that a wrong one stops it there with its name. Clients are made on the first
+event, inside the running loop, because aiohttp and AMQP objects belong to the loop that made them.
+"""
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from shared.cluster_setting import ClusterSetting
+from shared.edges import credential, kube_access
+from shared.edges.bus import ServiceBusTopic
+from shared.edges.cluster import KubernetesCluster
+from shared.edges.kube_api import KubeApi
+from shared.edges.vault import KeyVault
+from shared.pipeline import Limits, ListedVault, Neighbours, Pipeline
+from shared.settings import Settings
+
+_HOSTED = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+
+
+class Fanout:
+    """The app: settings now, one pipeline for each event loop later."""
+
+    def __init__(self, settings: Settings, *, hosted: bool, proxies: bool) -> None:
+        self._settings = settings
+        self._hosted = hosted
+        self._proxies = proxies
+        self._assembled: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Assembly] = weakref.WeakKeyDictionary()
+
+    async def handle(self, payload: str) -> None:
+        """Handle one delivery of Event Grid's. Raises what has to be tried again (see `Pipeline.handle`)."""
+        await self._assembly().pipeline.handle(payload)
+
+    async def close(self) -> None:
+        """Close the clients of the running loop; the next event would make new ones."""
+        assembly = self._assembled.pop(asyncio.get_running_loop(), None)
+        if assembly is not None:
+            await assembly.close()
+
+    def _assembly(self) -> "Assembly":
+        loop = asyncio.get_running_loop()
+        assembly = self._assembled.get(loop)
+        if assembly is None:
+            assembly = self._assembled[loop] = Assembly(self._settings, hosted=self._hosted, proxies=self._proxies)
+        return assembly
+
+
+class Assembly:
+    """Every client of one loop, and the pipeline that uses them."""
+
+    def __init__(self, settings: Settings, *, hosted: bool, proxies: bool) -> None:
+        identity = credential.make(hosted=hosted, client_id=settings.client_id)
+        bus_id = settings.bus.client_id
+        bus_identity = credential.make(hosted=hosted, client_id=bus_id) if bus_id else identity
+        vaults = {
+            listed.name: ListedVault(
+                vault=KeyVault(
+                    name=listed.name,
+                    url=listed.url,
+                    credential=identity,
+                    timeout=settings.vault_timeout,
+                    proxies=proxies,
+                ),
+                url=listed.url,
+                host=listed.host,
+            )
+            for listed in settings.vaults
+        }
+        clusters = [_cluster(one, partial(kube_access.connect, one, identity)) for one in settings.clusters]
+        bus = ServiceBusTopic(
+            topic=settings.bus.topic,
+            timeout=settings.topic_timeout,
+            connection_string=settings.bus.connection_string,
+            namespace=settings.bus.namespace,
+            credential=bus_identity,
+        )
+        self._closing: list[Any] = [*[one.vault for one in vaults.values()], *clusters, bus, identity]
+        if bus_identity is not identity:
+            self._closing.append(bus_identity)
+        limits = Limits(deadline=settings.deadline, telling=settings.topic_timeout)
+        self.pipeline = Pipeline(Neighbours(vaults=vaults, clusters=clusters, bus=bus), limits)
+
+    async def close(self) -> None:
+        """Close every client; one that fails to does not keep the others open."""
+        await asyncio.gather(*[client.close() for client in self._closing], return_exceptions=True)
+
+
+def _cluster(setting: ClusterSetting, connect: Callable[[], Any]) -> KubernetesCluster:
+    api = KubeApi(cluster=setting.name, connect=connect, concurrency=setting.concurrency)
+    return KubernetesCluster(setting.name, api, timeout=setting.timeout)
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:
+    """Read the settings. Raises `SettingsError` that names the first which is missing or wrong."""
+    mapping = os.environ if environ is None else environ
+    return Fanout(
+        Settings.from_mapping(mapping),
+        hosted=any(mapping.get(name) for name in _HOSTED),
+        proxies=any(mapping.get(name) for name in _PROXIES),
+    )
