@@ -1,0 +1,154 @@
+"""A throw-away certificate authority, because the Key Vault SDK refuses plain http before it sends anything.
+
+In the room: the authority, the leaf it issues for loopback, the contexts for servers and clients, and the bundle
+that a process trusts. Everything carries the extensions (SKI, AKI, KeyUsage) that VERIFY_X509_STRICT asks for, which
+Python 3.13 switches on by default. Keys live in memory; a leaf's key is on disk only while OpenSSL reads it.
+
+Not in the room: revocation, renewal (a year is longer than any stack runs), client certificates.
+"""
+
+import datetime as dt
+import ipaddress
+import ssl
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import certifi
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LOOPBACK = ("localhost", "127.0.0.1")
+
+_LIFETIME = dt.timedelta(days=365)
+# Machines in one test run may disagree about the second, never about the hour.
+_BACKDATED = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """A server's certificate and its private key, both PEM text."""
+
+    certificate: str
+    key: str
+
+    def __repr__(self) -> str:
+        return "Leaf(key='***')"
+
+
+class Authority:
+    """A certificate authority that nobody trusts until it is told to."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+        self._key = key
+        self._certificate = certificate
+
+    @classmethod
+    def create(cls) -> Self:
+        """Make a new authority; two calls never make the same."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name("devstack throw-away CA")
+        builder = (
+            _builder(name, name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        )
+        return cls(key, builder.sign(key, hashes.SHA256()))
+
+    @property
+    def ca_pem(self) -> str:
+        """The authority's own certificate, PEM."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    def issue(self, hosts: Sequence[str] = LOOPBACK) -> Leaf:
+        """Issue a server certificate for DNS names and IP addresses."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        issuer_key = self._key.public_key()
+        builder = (
+            _builder(_name(hosts[0]), self._certificate.subject, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
+        )
+        return Leaf(
+            certificate=builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode(),
+            key=key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ).decode(),
+        )
+
+    def server_context(self, hosts: Sequence[str] = LOOPBACK) -> ssl.SSLContext:
+        """Return a server's TLS context with a fresh leaf for `hosts`."""
+        leaf = self.issue(hosts)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        # OpenSSL's Python binding loads a chain only from files; mkstemp makes them readable to us alone.
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(leaf.key + leaf.certificate)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+    def client_context(self) -> ssl.SSLContext:
+        """Return a client's TLS context that trusts this authority and no other."""
+        context = ssl.create_default_context(cadata=self.ca_pem)
+        # 3.13's default, asked for on every version so that what passes here passes there.
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    def write_bundle(self, path: Path) -> Path:
+        """Write what the machine trusts already plus this authority to `path`, and return `path`.
+
+        SSL_CERT_FILE and REQUESTS_CA_BUNDLE replace the trust store and may already be set, so the bundle starts with
+        the store in force: the file that SSL_CERT_FILE names, else OpenSSL's default file, else certifi's. A variable
+        that names a file which is not there counts as unset, as it does for OpenSSL.
+        """
+        current = Path(ssl.get_default_verify_paths().cafile or certifi.where())
+        path.write_bytes(current.read_bytes().rstrip(b"\n") + b"\n" + self.ca_pem.encode())
+        return path
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATED)
+        .not_valid_after(now + _LIFETIME)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

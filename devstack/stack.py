@@ -1,0 +1,129 @@
+"""Everything together: the servers on free loopback ports, and the environment that points the app at them.
+
+One process holds the Key Vault, the identity endpoint, the cluster and the Service Bus. The app runs in another
+(`host`), with nothing but environment variables to tell it where it is: no code path of the product knows this stack.
+"""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from devstack import clock as clocks
+from devstack.certificates import Authority
+from devstack.identity import SERVICE_BUS, Identity, Issuer
+from devstack.keyvault import KeyVault
+from devstack.kubernetes import Identity as ClusterIdentity
+from devstack.kubernetes import KubernetesApi, everything
+from devstack.servicebus import CorrelationRule, Queue, ServiceBus, Subscription, Topic
+
+VAULT = "kv-demo"
+CLUSTER = "aks-demo"
+TOPIC = "keyvault-changes"
+QUEUE = "keyvault-jobs"
+TWO_DAYS = 172_800.0
+
+SUBSCRIPTIONS = (
+    Subscription(name="all"),
+    Subscription(
+        name="app",
+        rules=(CorrelationRule(properties={"vault": VAULT, "object": "secret1", "noticeType": "target.refreshed"}),),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The running servers. `folder` holds the CA bundle and the kubeconfig while the stack runs."""
+
+    vault: KeyVault
+    cluster: KubernetesApi
+    bus: ServiceBus
+    identity: Identity
+    authority: Authority
+    folder: Path
+    token: str
+
+    @property
+    def bundle(self) -> Path:
+        """The machine's trust store and the throw-away CA, in one PEM file."""
+        return self.folder / "ca-bundle.pem"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A kubeconfig for the cluster."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The app's own settings, as in local.settings.sample.json."""
+        clusters = [{"name": CLUSTER, "kubeconfig": str(self.kubeconfig), "context": CLUSTER}]
+        return {
+            "KEY_VAULTS": f"{self.vault.name}={self.vault.url}",
+            "CLUSTERS": json.dumps(clusters),
+            "ServiceBusConnection": self.bus.connection_string,
+            "NOTICE_TOPIC": TOPIC,
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings, and what makes unmodified clients trust this stack and get tokens from it.
+
+        SSL_CERT_FILE has to be there before Python starts: aiohttp builds its context on import (local-stack 3.4).
+        """
+        return {**self.settings, **self.identity.environment, "SSL_CERT_FILE": str(self.bundle)}
+
+
+@contextlib.asynccontextmanager
+async def start(
+    *,
+    clock: clocks.Clock = clocks.system,
+    subscriptions: Sequence[Subscription] = SUBSCRIPTIONS,
+    ports: "Ports | None" = None,
+) -> AsyncIterator[Stack]:
+    """Start the servers, end them with the block."""
+    ports = ports or Ports()
+    authority, issuer = Authority.create(), Issuer(clock=clock)
+    token = issuer.issue("devstack-cluster")
+    owner = ClusterIdentity(token=token, user="keyvault-fanout", allows=everything)
+    tls = authority.server_context()
+    vault = KeyVault(name=VAULT, tls=tls, issuer=issuer, clock=clock, port=ports.vault)
+    cluster = KubernetesApi(name=CLUSTER, identities=[owner], clock=clock, tls=tls, port=ports.cluster)
+    bus = ServiceBus(
+        topics=[Topic(name=TOPIC, duplicate_window=TWO_DAYS, subscriptions=list(subscriptions))],
+        queues=[Queue(name=QUEUE)],
+        key_name="RootManageSharedAccessKey",
+        key="devstack",
+        clock=clock,
+        port=ports.bus,
+        verify_token=lambda text: issuer.verify(text, SERVICE_BUS) is not None,
+    )
+    with tempfile.TemporaryDirectory(prefix="devstack-") as folder:
+        async with Identity(issuer=issuer, port=ports.identity) as identity, vault, cluster, bus:
+            stack = Stack(
+                vault=vault,
+                cluster=cluster,
+                bus=bus,
+                identity=identity,
+                authority=authority,
+                folder=Path(folder),
+                token=token,
+            )
+            authority.write_bundle(stack.bundle)
+            kubeconfig = cluster.kubeconfig(token, context=CLUSTER, ca_pem=authority.ca_pem)
+            stack.kubeconfig.write_text(yaml.safe_dump(kubeconfig), encoding="utf-8")
+            yield stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where the servers listen; 0 is any free port."""
+
+    vault: int = 0
+    cluster: int = 0
+    bus: int = 0
+    identity: int = 0
