@@ -42,6 +42,7 @@ _RETRY_LATER: Final = 43_200
 _MINIMUM_WAITS: Final = {404: 300, 408: 120, 503: 30}
 _NEVER_RETRIED: Final = frozenset({400, 401, 403, 413})
 _ANSWER_TIMEOUT: Final = 30.0
+_MOST_ATTEMPTS: Final = 30
 _ORIGIN: Final = "eventgrid.azure.net"
 _PATHS: Final = {"Secret": "secrets", "Key": "keys", "Certificate": "certificates"}
 
@@ -218,9 +219,11 @@ class Subscription:
         schema: Schema = Schema.CLOUD_EVENTS,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: clocks.Clock = clocks.system,
-        max_attempts: int = 30,
+        max_attempts: int = _MOST_ATTEMPTS,
         time_to_live: float = 86_400.0,
     ) -> None:
+        if not 1 <= max_attempts <= _MOST_ATTEMPTS:
+            raise ValueError(f"a subscription tries 1 to {_MOST_ATTEMPTS} times, not {max_attempts}")
         self.name = name
         self.endpoint = endpoint
         self.schema = schema

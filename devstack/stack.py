@@ -6,6 +6,7 @@ One process holds the Key Vault, the identity endpoint, the cluster and the Serv
 
 import contextlib
 import json
+import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from devstack import clock as clocks
+from devstack import seed
 from devstack.certificates import Authority
 from devstack.identity import SERVICE_BUS, Identity, Issuer
 from devstack.keyvault import KeyVault
@@ -26,6 +28,13 @@ CLUSTER = "aks-demo"
 TOPIC = "keyvault-changes"
 QUEUE = "keyvault-jobs"
 TWO_DAYS = 172_800.0
+
+FUNCTION = "on_key_vault_event"
+
+APP = Path(__file__).resolve().parent.parent
+"""The folder of function_app.py."""
+
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 
 SUBSCRIPTIONS = (
     Subscription(name="all"),
@@ -69,6 +78,13 @@ class Stack:
             "NOTICE_TOPIC": TOPIC,
         }
 
+    def seed(self) -> None:
+        """Fill the vault and the cluster with what the post of `devstack.seed` shows."""
+        first = "the first value"
+        version = self.vault.set_secret(seed.OBJECT, first)
+        for manifest in seed.manifests(vault=self.vault.name, version=version, value=first):
+            self.cluster.apply(manifest)
+
     @property
     def environment(self) -> dict[str, str]:
         """The settings, and what makes unmodified clients trust this stack and get tokens from it.
@@ -84,8 +100,9 @@ async def start(
     clock: clocks.Clock = clocks.system,
     subscriptions: Sequence[Subscription] = SUBSCRIPTIONS,
     ports: "Ports | None" = None,
+    folder: Path | None = None,
 ) -> AsyncIterator[Stack]:
-    """Start the servers, end them with the block."""
+    """Start the servers, end them with the block. Files go to `folder`, or to one that is removed at the end."""
     ports = ports or Ports()
     authority, issuer = Authority.create(), Issuer(clock=clock)
     token = issuer.issue("devstack-cluster")
@@ -102,7 +119,7 @@ async def start(
         port=ports.bus,
         verify_token=lambda text: issuer.verify(text, SERVICE_BUS) is not None,
     )
-    with tempfile.TemporaryDirectory(prefix="devstack-") as folder:
+    with tempfile.TemporaryDirectory(prefix="devstack-") as temporary:
         async with Identity(issuer=issuer, port=ports.identity) as identity, vault, cluster, bus:
             stack = Stack(
                 vault=vault,
@@ -110,7 +127,7 @@ async def start(
                 bus=bus,
                 identity=identity,
                 authority=authority,
-                folder=Path(folder),
+                folder=folder or Path(temporary),
                 token=token,
             )
             authority.write_bundle(stack.bundle)
@@ -127,3 +144,13 @@ class Ports:
     cluster: int = 0
     bus: int = 0
     identity: int = 0
+
+
+def inherited() -> dict[str, str]:
+    """Return what a process needs of this one's environment to start at all; nothing that could steer the app."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}  # noqa: TID251 - not the app's
+
+
+def endpoint(host_url: str) -> str:
+    """Return where Event Grid's events for the app go."""
+    return f"{host_url}/runtime/webhooks/EventGrid?functionName={FUNCTION}"

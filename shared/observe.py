@@ -13,10 +13,11 @@ from shared import binding
 from shared.binding import Binding, Found, Refused
 from shared.errors import FanoutError
 from shared.model import Target, VaultObject
-from shared.observed import Driver, PodStatus
+from shared.observed import Driver, KubernetesSecret, PodStatus
 from shared.plan import TargetView
 from shared.ports import Cluster
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -45,10 +46,13 @@ async def look(cluster: Cluster, about: VaultObject, vault_host: str) -> Sight:
     if not targets:
         return Sight()
     driver = await cluster.driver()
-    namespaces = {target.namespace for target, found in targets if _bound(found)}
-    statuses = await _each({name: cluster.pod_statuses(name) for name in sorted(namespaces)})
-    looks = [_view(cluster, target, found, driver, statuses) for target, found in targets]
-    seen = await asyncio.gather(*looks)
+    bound = [target for target, found in targets if any(isinstance(item, Binding) for item in found)]
+    namespaces = sorted({target.namespace for target in bound})
+    statuses, secrets = await asyncio.gather(
+        _each({name: cluster.pod_statuses(name) for name in namespaces}),
+        _each({target: cluster.secret(target.namespace, target.secret) for target in bound}),
+    )
+    seen = [_view(target, found, driver, statuses, secrets) for target, found in targets]
     return Sight(
         views=tuple(item for item in seen if isinstance(item, TargetView)),
         unseen=tuple(item for item in seen if isinstance(item, Unseen)),
@@ -66,22 +70,20 @@ async def look_again(cluster: Cluster, view: TargetView) -> TargetView:
     )
 
 
-async def _view(
-    cluster: Cluster,
+def _view(
     target: Target,
     found: tuple[Found, ...],
     driver: Driver,
     statuses: Mapping[str, Sequence[PodStatus] | FanoutError],
+    secrets: Mapping[Target, KubernetesSecret | FanoutError | None],
 ) -> TargetView | Unseen:
-    if not _bound(found):
+    if target not in secrets:
         return TargetView(target=target, found=found, driver=driver)
-    mounts = statuses[target.namespace]
+    mounts, secret = statuses[target.namespace], secrets[target]
     if isinstance(mounts, FanoutError):
         return Unseen(target=target, error=mounts)
-    try:
-        secret = await cluster.secret(target.namespace, target.secret)
-    except FanoutError as error:
-        return Unseen(target=target, error=error)
+    if isinstance(secret, FanoutError):
+        return Unseen(target=target, error=secret)
     return TargetView(target=target, found=found, driver=driver, secret=secret, statuses=mounts)
 
 
@@ -99,11 +101,7 @@ def _by_target(cluster: str, found: Iterable[Found]) -> list[tuple[Target, tuple
     return [*gathered.items(), *alone]
 
 
-def _bound(found: Iterable[Found]) -> bool:
-    return any(isinstance(item, Binding) for item in found)
-
-
-async def _each(work: Mapping[str, Awaitable[T]]) -> dict[str, T | FanoutError]:
+async def _each(work: Mapping[K, Awaitable[T]]) -> dict[K, T | FanoutError]:
     """Await all; a failure of ours is the result of its own entry."""
 
     async def caught(one: Awaitable[T]) -> T | FanoutError:

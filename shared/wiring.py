@@ -5,6 +5,7 @@ event, inside the running loop, because aiohttp and AMQP objects belong to the l
 """
 
 import asyncio
+import logging
 import os
 import weakref
 from collections.abc import Callable, Mapping
@@ -99,6 +100,8 @@ def _cluster(setting: ClusterSetting, connect: Callable[[], Any]) -> KubernetesC
 def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:
     """Read the settings. Raises `SettingsError` that names the first which is missing or wrong."""
     mapping = os.environ if environ is None else environ
+    # At INFO the SDKs log every request; what an operator needs is in our own lines.
+    logging.getLogger("azure").setLevel(logging.WARNING)
     return Fanout(
         Settings.from_mapping(mapping),
         hosted=any(mapping.get(name) for name in _HOSTED),

@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-from azure.core.pipeline.policies import AsyncRetryPolicy
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy, AsyncRetryPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.keyvault.certificates.aio import CertificateClient
 from azure.keyvault.keys.aio import KeyClient
@@ -29,7 +31,10 @@ from shared.reason import Reason
 
 T = TypeVar("T")
 
+_SHAPELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What the clients raise for JSON of another shape: they look into it without checking, and some quote it."""
 _LONGEST_WAIT = 2.0
+_LONGEST_CODE = 60
 _SERVER_ERROR = 500
 
 
@@ -47,6 +52,43 @@ class _ShortRetry(AsyncRetryPolicy[Any, Any]):
             return False
         return bool(super().is_retry(settings, response))
 
+    def get_retry_after(self, response: Any) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except ValueError:  # neither seconds nor a date
+            return None
+
+
+class _OneHost(AsyncHTTPPolicy[Any, Any]):
+    """Lets requests pass to one vault and to nobody else, and tokens too (design 5).
+
+    The clients follow the `nextLink` of a list wherever it points, and the host that answers there would name the
+    resource of the token that it is sent next.
+    """
+
+    def __init__(self, name: str, url: str) -> None:
+        super().__init__()
+        self._name = name
+        self._origin = _origin(url)
+
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        if _origin(request.http_request.url) != self._origin:
+            raise PermanentError(f"{self._name}: an answer points to another host", reason=Reason.VAULT_REFUSED)
+        try:
+            return await self.next.send(request)
+        except ValueError:
+            # Behind this policy only the check of the challenge raises it, before a token is asked for.
+            raise ConfigurationError(
+                f"{self._name}: its challenge names a resource that is not this vault's",
+                reason=Reason.VAULT_UNAUTHENTICATED,
+            ) from None
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    """Take apart what a token is sent to. The service writes its port into a `nextLink`, the settings do not."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or 443
+
 
 class KeyVault:
     """A vault behind one URL. Made inside the running loop; `close` it when the loop ends."""
@@ -61,15 +103,23 @@ class KeyVault:
         self._session = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=proxies
         )
-        options: dict[str, Any] = {
-            "transport": AioHttpTransport(session=self._session, session_owner=False),
-            "retry_policy": _ShortRetry(),
-            "connection_timeout": 3,
-            "read_timeout": 5,
-        }
-        self._secrets = SecretClient(url, credential, **options)
-        self._keys = KeyClient(url, credential, **options)
-        self._certificates = CertificateClient(url, credential, **options)
+
+        def build(client: Callable[..., T]) -> T:
+            # A policy belongs to one client: azure-core keeps in it which policy comes next.
+            return client(
+                url,
+                credential,
+                transport=AioHttpTransport(session=self._session, session_owner=False),
+                retry_policy=_ShortRetry(),
+                per_retry_policies=[_OneHost(name, url)],
+                permit_redirects=False,
+                connection_timeout=3,
+                read_timeout=5,
+            )
+
+        self._secrets = build(SecretClient)
+        self._keys = build(KeyClient)
+        self._certificates = build(CertificateClient)
 
     async def read(self, read: VaultRead) -> VaultAnswer:
         """Read what a class asks for: the newest version, a pinned one, or a history (csi-semantics 2.8)."""
@@ -109,6 +159,10 @@ class KeyVault:
             ) from None
         except AzureError as error:
             raise _translate(error, where) from None
+        except _SHAPELESS as error:
+            raise TransientError(
+                f"{where}: the answer is none of a vault's ({type(error).__name__})", reason=Reason.VAULT_UNREACHABLE
+            ) from None
 
     async def _read(self, read: VaultRead) -> VaultAnswer:
         readers: Mapping[ObjectType, Callable[[str, str], Awaitable[_Version]]] = {
@@ -179,7 +233,12 @@ def _answer(versions: list[_Version]) -> VaultAnswer:
     if not versions:
         return VaultAnswer(materials=())
     _, tags, created = versions[0]
-    return VaultAnswer(materials=tuple(material for material, _, _ in versions), tags=tags or {}, created=created)
+    return VaultAnswer(
+        materials=tuple(material for material, _, _ in versions),
+        tags=tags or {},
+        # The clients pass a time on as it came when it is no number of seconds.
+        created=created if isinstance(created, datetime) else None,
+    )
 
 
 _INNER = {
@@ -198,7 +257,7 @@ def _translate(error: AzureError, where: str) -> FanoutError:
     if isinstance(error, ClientAuthenticationError):
         return ConfigurationError(f"{where}: {type(error).__name__}", reason=Reason.VAULT_UNAUTHENTICATED)
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    if status is None:
+    if status is None or status < HTTPStatus.MULTIPLE_CHOICES:  # a good answer that could not be read to its end
         return TransientError(f"{where}: {type(error).__name__}", reason=Reason.VAULT_UNREACHABLE)
     code, inner = _codes(error)
     text = f"{where}: {status} {inner or code}".rstrip()
@@ -216,11 +275,17 @@ def _translate(error: AzureError, where: str) -> FanoutError:
 
 
 def _codes(error: AzureError) -> tuple[str, str]:
-    """Take `error.code` and `error.innererror.code`: fixed words of the service's, cut in case they are not."""
+    """Take `error.code` and `error.innererror.code`: fixed words of the service's, or nothing in case they are not."""
     details = getattr(error, "error", None)
     inner = getattr(details, "innererror", None)
     inner_code = inner.get("code") if isinstance(inner, Mapping) else None
-    return str(getattr(details, "code", None) or "")[:60], str(inner_code or "")[:60]
+    return _word(getattr(details, "code", None)), _word(inner_code)
+
+
+def _word(value: object) -> str:
+    return (
+        value if isinstance(value, str) and value.isascii() and value.isalpha() and len(value) <= _LONGEST_CODE else ""
+    )
 
 
 def _retry_after(error: AzureError) -> float | None:

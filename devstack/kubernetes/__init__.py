@@ -1,0 +1,38 @@
+"""A Kubernetes API on loopback, stateful, for the unmodified `kubernetes` clients and kubectl.
+
+    async with KubernetesApi(identities=[Identity(token="t", user="fanout", allows=everything)]) as api:
+        api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}})
+
+It serves the resources in `resources.RESOURCES`: get, list (selectors, pages), watch (selectors, bookmarks), create,
+replace, merge patch, delete, dry runs, access reviews, discovery. Reads from the bottom up:
+
+    documents, resources, status     JSON, the table of kinds, errors
+    selectors, metadata, secret      which objects, and which are valid
+    store, registry                  state and its versions; the writing verbs
+    listing, watching                the reading verbs
+    access, discovery, verbs         requests, rights; one function for each verb
+    transport, api                   HTTP; the server as tests hold it
+
+What it does not do, and how it says so:
+
+* Server-side apply and JSON patch: 415. Strategic merge patches are applied as merge patches, with a Warning header;
+  on custom resources they are refused with 415, as by the real server; with lists or `$` directives in them: 501.
+* Subresources (status, scale, log, exec, eviction) and deleting collections: 501. A write to an object therefore
+  also sets its `status`.
+* Finalizers and graceful deletion: an object with finalizers is not deleted (501); every other goes at once, a
+  namespace with all that is in it, whatever propagation policy is asked for. No garbage collection by owner.
+* Schemas: only metadata and Secrets are validated. Unknown fields are kept, whatever `fieldValidation` says; there is
+  no OpenAPI, so `kubectl apply` and `create` need `--validate=false`.
+* Defaults, admission, quota, controllers: a Deployment makes no pods, a pod does not run.
+* `managedFields` names each writer with operation Update and the time, without the fields.
+* `sendInitialEvents` on watches: 422. Tables, protobuf and YAML: JSON is sent instead, or 406 and 415; `kubectl auth
+  can-i` and `kubectl create namespace` send protobuf.
+* Anonymous requests, impersonation (the header is passed over), client certificates: only bearer tokens.
+* Labels are not selected by `<` and `>`; the selectable fields are those in the table.
+"""
+
+from devstack.kubernetes.access import Identity, Request, everything
+from devstack.kubernetes.api import KubernetesApi
+from devstack.kubernetes.status import ApiError
+
+__all__ = ["ApiError", "Identity", "KubernetesApi", "Request", "everything"]

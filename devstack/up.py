@@ -1,0 +1,117 @@
+"""`make up`: keep the stack running, deliver an event for every rotation, print commands to paste.
+
+Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, one
+event. Ports are fixed, so that pasted commands outlive a restart. Ends with Ctrl-C.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+
+from devstack import eventgrid, seed, stack
+from devstack.eventgrid import Schema, Subscription
+from devstack.host import HostFailedError, HostProcess, start_process
+from devstack.identity import VAULT
+from devstack.keyvault import VaultChange
+
+_PORTS = stack.Ports(vault=8443, cluster=6443, bus=5672, identity=8081)
+_HOST_PORT = 7072
+"""Beside `func start`, whose port is 7071."""
+
+
+async def main() -> None:
+    """Run until interrupted."""
+    folder = stack.APP / ".devstack"
+    folder.mkdir(exist_ok=True)
+    async with contextlib.AsyncExitStack() as held:
+        running = await held.enter_async_context(stack.start(ports=_PORTS, folder=folder))
+        running.seed()
+        host = await held.enter_async_context(
+            start_process(stack.APP, stack.inherited() | running.environment, options=("--port", str(_HOST_PORT)))
+        )
+        session = await held.enter_async_context(aiohttp.ClientSession())
+        deliverer = Subscription(session, stack.endpoint(host.url))
+        running.vault.subscribe(_deliver_with(deliverer, running))
+        _write_files(running)
+        print(_guide(running, host, folder))
+        await _interrupted()
+
+
+def _deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[VaultChange], Awaitable[None]]:
+    async def deliver(change: VaultChange) -> None:
+        event = _event(running, change.name, change.version)
+        print(f"{time.strftime('%H:%M:%S')}  {change.name} rotated, version {change.version}; delivering its event")
+        attempts = await deliverer.deliver(event)
+        print(f"{time.strftime('%H:%M:%S')}  event accepted after {attempts} attempt(s)" if attempts else "dead letter")
+
+    return deliver
+
+
+def _event(running: stack.Stack, name: str, version: str) -> eventgrid.Event:
+    return eventgrid.key_vault_event(
+        "SecretNewVersionCreated",
+        vault_name=running.vault.name,
+        vault_url=running.vault.url,
+        name=name,
+        version=version,
+        time=time.time(),
+    )
+
+
+def _write_files(running: stack.Stack) -> None:
+    version = running.vault.get(seed.OBJECT).version
+    event = eventgrid.body([_event(running, seed.OBJECT, version)], Schema.CLOUD_EVENTS)
+    (running.folder / "event.json").write_bytes(event)
+    values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+    settings = {"IsEncrypted": False, "Values": values | running.environment}
+    (running.folder / "local.settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def _guide(running: stack.Stack, host: HostProcess, folder: Path) -> str:
+    token = running.identity.issuer.issue(VAULT)
+    media = "content-type: application/cloudevents+json"
+    return f"""\
+The local stack is running: Key Vault, Kubernetes API, Service Bus and {host.engine} on 127.0.0.1.
+It is for trying and for tests. Nothing here is Azure, and nothing is kept. Ctrl-C ends it.
+
+Rotate a secret (its event is delivered by itself):
+  curl --cacert {running.bundle} -X PUT '{running.vault.url}/secrets/{seed.OBJECT}?api-version=2025-07-01' \\
+    -H 'content-type: application/json' -H 'authorization: Bearer {token}' -d '{{"value": "another value"}}'
+
+Post an event yourself (the current version again: nothing happens twice):
+  curl -i '{stack.endpoint(host.url)}' \\
+    -H 'aeg-event-type: Notification' -H '{media}' --data @{folder / "event.json"}
+
+Watch the notices:
+  .venv/bin/python -m devstack.notices '{running.bus.connection_string}'
+
+Look into the cluster:
+  KUBECONFIG={running.kubeconfig} kubectl get secret {seed.SECRET} -n {seed.NAMESPACE} -o yaml --watch
+
+Host the app with func instead (needs Azure Functions Core Tools and Azurite; then post to port 7071):
+  npx azurite --silent --inMemoryPersistence --skipApiVersionCheck --disableTelemetry &
+  cp {folder / "local.settings.json"} local.settings.json
+  SSL_CERT_FILE={running.bundle} func start
+"""
+
+
+async def _interrupted() -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except OSError as error:
+        raise SystemExit(f"make up: a port of {_PORTS} or {_HOST_PORT} is taken ({error.strerror})") from None
+    except HostFailedError as error:
+        raise SystemExit(f"make up: the function app did not start: {error}") from None
