@@ -75,7 +75,7 @@ def find(views: Iterable[ClassView], about: VaultObject, vault_host: str) -> Seq
     found: list[Found] = []
     for view in views:
         if isinstance(view, RefusedClass):
-            if view.vault == about.vault and about.name in view.text:
+            if view.vault == about.vault and _mentions(view.text, about.name):
                 found += _refused_class(view)
         elif _same_vault(view, about.vault, vault_host):
             found += _of_class(view, about)
@@ -85,6 +85,11 @@ def find(views: Iterable[ClassView], about: VaultObject, vault_host: str) -> Seq
 def _same_vault(cls: SecretProviderClass, vault: str, vault_host: str) -> bool:
     configured_for_a_cloud = vault_host.startswith(f"{vault}.")
     return cls.vault == vault and (not configured_for_a_cloud or cls.vault_host.lower() == vault_host)
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Tell whether the name stands in the text as a whole: `db` is not meant where `db-password` stands."""
+    return re.search(rf"(?<![0-9a-z-]){re.escape(name)}(?![0-9a-z-])", text) is not None
 
 
 def _refused_class(view: RefusedClass) -> Iterable[Refused]:

@@ -82,7 +82,8 @@ def parse(text: str, defaults: Defaults) -> tuple[ClusterSetting, ...]:
     """Read the list. Raises `SettingsError` that names the entry and the key."""
     try:
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError):
+        # PyYAML lets the last three out of tagged scalars such as `!!int ""`.
         raise SettingsError("CLUSTERS is neither JSON nor YAML") from None
     if not isinstance(document, list):
         raise SettingsError("CLUSTERS is no list; expected [{name: ..., aks: ...}, ...], or [] for none")
@@ -143,9 +144,14 @@ def _access(way: str, entry: Mapping[str, Any], where: str) -> Access:
 
 
 def _server(text: str, where: str) -> str:
-    url = urlsplit(text)
+    expected = f"{where}: server is no https://HOST[:PORT]"
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        raise SettingsError(expected) from None
     if url.scheme != "https" or not url.hostname or url.query or url.fragment or url.username is not None:
-        raise SettingsError(f"{where}: server is no https://HOST[:PORT]")
+        raise SettingsError(expected)
     return text.rstrip("/")
 
 

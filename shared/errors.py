@@ -14,7 +14,12 @@ Texts name objects, versions, targets and rules. They never hold a value, nor a 
 might hold one.
 """
 
+import traceback
+from pathlib import PurePath
+
 from shared.reason import Reason
+
+_FRAMES = 8
 
 
 class SettingsError(Exception):
@@ -64,3 +69,13 @@ class DriverWouldFail(PermanentError):  # noqa: N818 - it states what the driver
 
     def __init__(self, message: str) -> None:
         super().__init__(message, reason=Reason.DRIVER_WOULD_FAIL)
+
+
+def describe_fault(fault: BaseException) -> str:
+    """Name an error that nobody foresaw and the calls it came through, innermost first.
+
+    Its text is left out: whoever raised it may have quoted what it was given, and that may be a value.
+    """
+    frames = list(traceback.walk_tb(fault.__traceback__))[-_FRAMES:]
+    calls = [f"{frame.f_code.co_name} ({PurePath(frame.f_code.co_filename).name}:{line})" for frame, line in frames]
+    return " < ".join([type(fault).__name__, *reversed(calls)])

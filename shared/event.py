@@ -73,6 +73,7 @@ _ACCESS_POLICY = f"{_PREFIX}vaultaccesspolicychanged"
 _SEGMENTS = {"secrets": ObjectType.SECRET, "keys": ObjectType.KEY, "certificates": ObjectType.CERT}
 _NAMES = {"secret": ObjectType.SECRET, "key": ObjectType.KEY, "certificate": ObjectType.CERT}
 
+_FIELDS = frozenset({"id", "vaultname", "objecttype", "objectname", "version", "nbf", "exp"})
 _OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VAULT_NAME = re.compile(r"[0-9A-Za-z-]{3,24}")
 _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -195,12 +196,17 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _trimmed_keys(data: Mapping[str, object]) -> dict[str, object]:
-    """Fold the keys: real events say `VaultName`, older pages `vaultName`, one sample `"ObjectName "`."""
+    """Fold the keys: real events say `VaultName`, older pages `vaultName`, one sample `"ObjectName "`.
+
+    Unknown keys are ignored; so nothing of theirs can contradict or be quoted.
+    """
     folded: dict[str, object] = {}
     for key, value in data.items():
         short = key.strip().lower()
+        if short not in _FIELDS:
+            continue
         if short in folded and folded[short] != value:
-            raise MalformedEvent(f"data has the field {key.strip()[:40]} twice")
+            raise MalformedEvent(f"data has the field {short} twice")
         folded[short] = value
     return folded
 
@@ -218,12 +224,12 @@ def _iso_time(value: object, remarks: list[str]) -> datetime | None:
     """Read the envelope's time. Event Grid writes seven fractional digits, which Python 3.11 and later cut."""
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        parsed = None
-    if parsed is None:
-        remarks.append("the event's time is unreadable")
-        return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+        if parsed is not None:
+            return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # the first and the last day of the calendar overflow in UTC
+    remarks.append("the event's time is unreadable")
+    return None
 
 
 def _unix_time(field: str, value: object, remarks: list[str]) -> datetime | None:

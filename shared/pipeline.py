@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared import event, notice, refresh
-from shared.errors import ConfigurationError, FanoutError, MalformedEvent, PermanentError, TransientError
+from shared.errors import (
+    ConfigurationError,
+    FanoutError,
+    MalformedEvent,
+    PermanentError,
+    TransientError,
+    describe_fault,
+)
 from shared.event import EventKind, IgnoredEvent, VaultEvent
 from shared.model import ObjectType, VaultRead
 from shared.outcome import Action, TargetOutcome
@@ -109,6 +116,11 @@ class Pipeline:
             telling.errors.append(
                 TransientError(f"not done within {self._limits.deadline:g} s", reason=Reason.DEADLINE)
             )
+        except Exception as fault:  # noqa: BLE001 - the host would log its text, which may quote a value
+            _log.error("event %r: a fault of this program: %s", happened.id, describe_fault(fault))
+            telling.errors.append(
+                TransientError(f"a fault of this program: {type(fault).__name__}", reason=Reason.UNEXPECTED)
+            )
         errors = [*telling.errors, *[outcome.error for outcome in outcomes if outcome.error is not None]]
         _record(happened, outcomes, telling, errors, seconds=time.perf_counter() - began)
         return errors
@@ -159,7 +171,7 @@ class Pipeline:
             await shared.close()
         faults = [end for end in ends if isinstance(end, BaseException)]
         if faults:
-            # A fault of this program, met only after the others were done: the host logs it and the event comes back.
+            # A fault of this program, met only after the others were done: the event comes back.
             raise faults[0]
 
     async def _tell_of_object(

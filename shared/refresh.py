@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared import observe, plan, reading
-from shared.errors import ConflictError, FanoutError, PermanentError, TransientError
+from shared.errors import ConflictError, FanoutError, PermanentError, TransientError, describe_fault
 from shared.model import Target, VaultObject
 from shared.observe import Sight
 from shared.outcome import Action, TargetOutcome
@@ -49,9 +49,14 @@ async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads)
     steps = plan.plan_refresh(errand.about, seen.views, vault).steps
     views = {id(step): view for step, view in zip(steps, seen.views, strict=True)}
     work = {asyncio.create_task(_carry_out(errand, cluster, step, views[id(step)])): step for step in steps}
-    if work:
-        await asyncio.wait(work, timeout=max(0.0, _limit(errand, cluster) - asyncio.get_running_loop().time()))
-    return (*unseen, *[await _result(task, step, errand) for task, step in work.items()])
+    try:
+        if work:
+            await asyncio.wait(work, timeout=max(0.0, _limit(errand, cluster) - asyncio.get_running_loop().time()))
+        return (*unseen, *[await _result(task, step, errand) for task, step in work.items()])
+    finally:
+        # Still under way only if this call itself was cut off: then nobody would tell of a write.
+        for task in work:
+            task.cancel()
 
 
 async def _look(errand: Errand, cluster: Cluster) -> Sight | FanoutError:
@@ -115,7 +120,7 @@ async def _result(task: asyncio.Task[TargetOutcome], step: Step, errand: Errand)
         return _failed(step.target, late, errand.now())
     fault = task.exception()
     if fault is not None:
-        _log.error("%s: a fault of this program", step.target, exc_info=fault)
+        _log.error("%s: a fault of this program: %s", step.target, describe_fault(fault))
         unexpected = TransientError(f"{step.target}: {type(fault).__name__}", reason=Reason.UNEXPECTED)
         return _failed(step.target, unexpected, errand.now())
     return task.result()

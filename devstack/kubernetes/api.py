@@ -12,7 +12,7 @@ from aiohttp import web
 from devstack import clock as clocks
 from devstack.faults import Faults
 from devstack.kubernetes import documents, resources
-from devstack.kubernetes.access import Identity, Request
+from devstack.kubernetes.access import Identity, Request, Rights
 from devstack.kubernetes.documents import Document
 from devstack.kubernetes.registry import Registry, Write, key_of
 from devstack.kubernetes.resources import Address
@@ -117,6 +117,10 @@ class KubernetesApi:
     def clear_requests(self) -> None:
         """Forget the requests so far."""
         self._transport.requests.clear()
+
+    def allow(self, user: str, allows: Rights) -> None:
+        """Replace what a user may do. Raises KeyError for a user without a token."""
+        self._transport.allow(user, allows)
 
     def set_clock(self, clock: clocks.Clock) -> None:
         """Take the time of further writes from another clock."""

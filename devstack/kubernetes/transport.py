@@ -13,7 +13,7 @@ from aiohttp import web
 from devstack.clock import Clock
 from devstack.faults import Fault, Faults
 from devstack.kubernetes import access, discovery, status
-from devstack.kubernetes.access import Identity, Request, Route
+from devstack.kubernetes.access import Identity, Request, Rights, Route
 from devstack.kubernetes.documents import Document
 from devstack.kubernetes.query import is_true, read_number
 from devstack.kubernetes.status import ApiError
@@ -51,6 +51,14 @@ class Transport:
         """End every watch."""
         self._stopping = True
         self._store.notify()
+
+    def allow(self, user: str, allows: Rights) -> None:
+        """Replace what a user may do. Raises KeyError for a user without a token."""
+        if all(identity.user != user for identity in self._identities):
+            raise KeyError(user)
+        self._identities = [
+            replace(identity, allows=allows) if identity.user == user else identity for identity in self._identities
+        ]
 
     async def handle(self, http: web.Request) -> web.StreamResponse:
         """Answer one request: log it, let it meet its failure, then serve it."""

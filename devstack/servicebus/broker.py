@@ -23,9 +23,9 @@ _TICK = 0.05
 class ServiceBus:
     """A Service Bus namespace on a socket: `async with ServiceBus(...) as bus`.
 
-    `port` 0 takes a free one. The SDK compares locks with the system's time before it settles: where it receives, a
-    `ManualClock` has to start at the present. `verify_token` vouches for JWTs; by default none is accepted. With `tls` the SDK does
-    not use `connection_string`, which says "no TLS": give it `custom_endpoint_address=bus.endpoint`.
+    `port` 0 takes a free one. `verify_token` vouches for JWTs; by default none is accepted. With `tls` the SDK cannot
+    use `connection_string`, which says "no TLS": give it `custom_endpoint_address=bus.endpoint`. The SDK compares a
+    lock with the system's time before it settles, so where it receives a `ManualClock` has to start at the present.
     """
 
     def __init__(

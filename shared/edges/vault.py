@@ -11,19 +11,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import AsyncHTTPPolicy, AsyncRetryPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.keyvault.certificates.aio import CertificateClient
 from azure.keyvault.keys.aio import KeyClient
 from azure.keyvault.secrets.aio import SecretClient
 
 from shared.csi import render
+from shared.edges.vault_policy import OneHost, ShortRetry
 from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError
 from shared.model import CertificateMaterial, KeyMaterial, Material, ObjectType, SecretMaterial, SecretValue, VaultRead
 from shared.observed import Claim, VaultAnswer
@@ -33,61 +31,8 @@ T = TypeVar("T")
 
 _SHAPELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What the clients raise for JSON of another shape: they look into it without checking, and some quote it."""
-_LONGEST_WAIT = 2.0
 _LONGEST_CODE = 60
 _SERVER_ERROR = 500
-
-
-class _ShortRetry(AsyncRetryPolicy[Any, Any]):
-    """azure-core's retry, but one that gives up at once where the vault asks for more patience than there is.
-
-    Its own policy sleeps as long as Retry-After says, without a limit (azure-platform 3.1).
-    """
-
-    def __init__(self) -> None:
-        super().__init__(retry_total=2, retry_backoff_factor=0.2, retry_backoff_max=1)
-
-    def is_retry(self, settings: Any, response: Any) -> bool:
-        if (self.get_retry_after(response) or 0.0) > _LONGEST_WAIT:
-            return False
-        return bool(super().is_retry(settings, response))
-
-    def get_retry_after(self, response: Any) -> float | None:
-        try:
-            return super().get_retry_after(response)
-        except ValueError:  # neither seconds nor a date
-            return None
-
-
-class _OneHost(AsyncHTTPPolicy[Any, Any]):
-    """Lets requests pass to one vault and to nobody else, and tokens too (design 5).
-
-    The clients follow the `nextLink` of a list wherever it points, and the host that answers there would name the
-    resource of the token that it is sent next.
-    """
-
-    def __init__(self, name: str, url: str) -> None:
-        super().__init__()
-        self._name = name
-        self._origin = _origin(url)
-
-    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        if _origin(request.http_request.url) != self._origin:
-            raise PermanentError(f"{self._name}: an answer points to another host", reason=Reason.VAULT_REFUSED)
-        try:
-            return await self.next.send(request)
-        except ValueError:
-            # Behind this policy only the check of the challenge raises it, before a token is asked for.
-            raise ConfigurationError(
-                f"{self._name}: its challenge names a resource that is not this vault's",
-                reason=Reason.VAULT_UNAUTHENTICATED,
-            ) from None
-
-
-def _origin(url: str) -> tuple[str, str | None, int]:
-    """Take apart what a token is sent to. The service writes its port into a `nextLink`, the settings do not."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or 443
 
 
 class KeyVault:
@@ -110,8 +55,8 @@ class KeyVault:
                 url,
                 credential,
                 transport=AioHttpTransport(session=self._session, session_owner=False),
-                retry_policy=_ShortRetry(),
-                per_retry_policies=[_OneHost(name, url)],
+                retry_policy=ShortRetry(),
+                per_retry_policies=[OneHost(name, url)],
                 permit_redirects=False,
                 connection_timeout=3,
                 read_timeout=5,

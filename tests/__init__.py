@@ -1,0 +1,1 @@
+"""Tests of the app and of the stack it is tried on."""

@@ -1,0 +1,1 @@
+"""The vault against the azure-keyvault clients."""
