@@ -18,8 +18,8 @@ class Fault:
 
     `delay` seconds pass first. Then, in this order: `drop` cuts the connection without an answer; a non-zero
     `status` answers with that code, `headers` and `body` (HTTP); a non-empty `condition` answers with that AMQP
-    error; otherwise the request is served as usual, only late. With `after` the request takes effect and only its
-    answer is lost or replaced: the failure that makes retries dangerous.
+    error; otherwise the request is served as usual, only late. With `after` the request takes effect, and only its
+    answer is lost (`drop`) or replaced: the failure that makes retries dangerous.
     """
 
     delay: float = 0.0

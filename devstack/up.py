@@ -1,9 +1,10 @@
 """`make up`: keep the stack running, deliver an event for every rotation, print commands to paste.
 
 Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, one
-event. Ports are fixed, so that pasted commands outlive a restart. Ends with Ctrl-C.
+event. Ports are fixed, so that pasted commands outlive a restart; `--free-ports` takes any. Ends with Ctrl-C.
 """
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -25,21 +26,19 @@ _HOST_PORT = 7072
 """Beside `func start`, whose port is 7071."""
 
 
-async def main() -> None:
-    """Run until interrupted."""
-    folder = stack.APP / ".devstack"
-    folder.mkdir(exist_ok=True)
+async def main(folder: Path, ports: stack.Ports, host_port: int) -> None:
+    """Run until interrupted. Files for other programs go to `folder`."""
     async with contextlib.AsyncExitStack() as held:
-        running = await held.enter_async_context(stack.start(ports=_PORTS, folder=folder))
+        running = await held.enter_async_context(stack.start(ports=ports, folder=folder))
         running.seed()
         host = await held.enter_async_context(
-            start_process(stack.APP, stack.inherited() | running.environment, options=("--port", str(_HOST_PORT)))
+            start_process(stack.APP, stack.inherited() | running.environment, options=("--port", str(host_port)))
         )
         session = await held.enter_async_context(aiohttp.ClientSession())
         deliverer = Subscription(session, stack.endpoint(host.url))
         running.vault.subscribe(_deliver_with(deliverer, running))
         _write_files(running)
-        print(_guide(running, host, folder))
+        print(_guide(running, host, folder), flush=True)
         await _interrupted()
 
 
@@ -108,10 +107,20 @@ async def _interrupted() -> None:
     await stop.wait()
 
 
-if __name__ == "__main__":
+def _run() -> None:
+    parser = argparse.ArgumentParser(prog="python -m devstack.up", description=__doc__)
+    parser.add_argument("--free-ports", action="store_true", help="take any free ports instead of the fixed ones")
+    parser.add_argument("--folder", type=Path, default=stack.APP / ".devstack", help="where files for others go")
+    arguments = parser.parse_args()
+    ports, host_port = (stack.Ports(), 0) if arguments.free_ports else (_PORTS, _HOST_PORT)
+    arguments.folder.mkdir(exist_ok=True)
     try:
-        asyncio.run(main())
+        asyncio.run(main(arguments.folder, ports, host_port))
     except OSError as error:
-        raise SystemExit(f"make up: a port of {_PORTS} or {_HOST_PORT} is taken ({error.strerror})") from None
+        raise SystemExit(f"make up: {error.strerror}; python -m devstack.up --free-ports takes other ports") from None
     except HostFailedError as error:
         raise SystemExit(f"make up: the function app did not start: {error}") from None
+
+
+if __name__ == "__main__":
+    _run()
