@@ -18,7 +18,7 @@ up: $(READY) ## keep the embedded stack running and print commands to paste
 	@$(BIN)/python -m devstack.up
 
 test: $(READY) ## every test that needs nothing but the Python and npm registries
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY) ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -94,7 +94,11 @@ def _mentions(text: str, name: str) -> bool:
 
 def _refused_class(view: RefusedClass) -> Iterable[Refused]:
     for secret in view.secrets or ("",):
-        yield Refused(namespace=view.namespace, secret_name=secret, error=view.error)
+        yield Refused(namespace=view.namespace, secret_name=_legal(secret), error=view.error)
+
+
+def _legal(secret: str) -> str:
+    return secret if _SECRET_NAME.fullmatch(secret) else ""
 
 
 def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
@@ -104,12 +108,12 @@ def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
     for secret in cls.secrets:
         if isinstance(secret, RefusedSecret):
             # What a refused entry would have been fed by cannot be told, so it is shown for every object of its class.
-            yield Refused(namespace=cls.namespace, secret_name=secret.name, error=secret.error)
+            yield Refused(namespace=cls.namespace, secret_name=_legal(secret.name), error=secret.error)
             continue
         keys = {key: _feeding(cls, secret, key, about.name) for key in render.keys_fed_by(cls, secret, about.name)}
         moving = {key: items for key, items in keys.items() if not all(_pinned(item) for item in items)}
         fed = fed or bool(keys)
-        if keys and not _SECRET_NAME.fullmatch(secret.name):
+        if keys and not _legal(secret.name):
             error = DriverWouldFail(f"{cls}: a secretName is no legal name of a Secret")
             yield Refused(namespace=cls.namespace, secret_name="", error=error)
         elif moving:

@@ -107,7 +107,7 @@ def about_target(event: VaultEvent, outcome: TargetOutcome) -> tuple[ChangeNotic
             )
             for held in outcome.holds
         )
-    if outcome.action is Action.LEFT and outcome.reason in TELLING:
+    if outcome.action is Action.LEFT and outcome.reason in TELLING and outcome.target.secret:
         fields = {
             **_names(event.object, event.version),
             **common,

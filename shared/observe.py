@@ -46,11 +46,13 @@ async def look(cluster: Cluster, about: VaultObject, vault_host: str) -> Sight:
     if not targets:
         return Sight()
     driver = await cluster.driver()
-    bound = [target for target, found in targets if any(isinstance(item, Binding) for item in found)]
-    namespaces = sorted({target.namespace for target in bound})
+    # A refused Secret is read too: where there is none, nothing is stale and nobody needs to be told.
+    named = [target for target, found in targets if any(isinstance(item, Binding | Refused) for item in found)]
+    named = [target for target in named if target.secret]
+    namespaces = sorted({target.namespace for target in named})
     statuses, secrets = await asyncio.gather(
         _each({name: cluster.pod_statuses(name) for name in namespaces}),
-        _each({target: cluster.secret(target.namespace, target.secret) for target in bound}),
+        _each({target: cluster.secret(target.namespace, target.secret) for target in named}),
     )
     seen = [_view(target, found, driver, statuses, secrets) for target, found in targets]
     return Sight(
@@ -89,16 +91,16 @@ def _view(
 
 def _by_target(cluster: str, found: Iterable[Found]) -> list[tuple[Target, tuple[Found, ...]]]:
     """Gather what concerns one Secret, in the order found. What has no Secret stands alone."""
-    gathered: dict[Target, tuple[Found, ...]] = {}
+    gathered: dict[Target, list[Found]] = {}
     alone: list[tuple[Target, tuple[Found, ...]]] = []
     for item in found:
         namespace = item.namespace if isinstance(item, Refused) else item.cls.namespace
         target = Target(cluster=cluster, namespace=namespace, secret=item.secret_name)
         if target.secret:
-            gathered[target] = (*gathered.get(target, ()), item)
+            gathered.setdefault(target, []).append(item)
         else:
             alone.append((target, (item,)))
-    return [*gathered.items(), *alone]
+    return [*[(target, tuple(items)) for target, items in gathered.items()], *alone]
 
 
 async def _each(work: Mapping[K, Awaitable[T]]) -> dict[K, T | FanoutError]:

@@ -120,18 +120,21 @@ def plan_refresh(about: VaultObject, views: Sequence[TargetView], vault: VaultVi
 
 def _preclude(view: TargetView) -> Leave | None:
     """Leave a target for what the cluster alone tells."""
-    obstacle = _obstacle(view.secret, view.bindings) if view.bindings else _unbound(view.found[0])
+    obstacle = _obstacle(view.secret, view.bindings) if view.bindings else _unbound(view)
     if obstacle is None:
         return None
     reason, detail = obstacle
     return Leave(target=view.target, driver=view.driver, reason=reason, detail=detail)
 
 
-def _unbound(item: Found) -> tuple[Reason, str]:
+def _unbound(view: TargetView) -> tuple[Reason, str]:
+    item = view.found[0]
     if isinstance(item, MountOnly):
         return Reason.MOUNT_ONLY, f"{item.cls} puts it into files only"
-    if isinstance(item, Refused):
+    if isinstance(item, Refused) and (view.secret or not item.secret_name):
         return Reason.DRIVER_WOULD_FAIL, str(item.error)
+    if isinstance(item, Refused):
+        return Reason.SECRET_MISSING, "there is no such Secret"
     return Reason.PINNED, f"{item.cls} pins a version"
 
 

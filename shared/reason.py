@@ -58,13 +58,19 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNLISTED_VAULT: "Add the vault to KEY_VAULTS, or remove its event subscription.",
     Reason.OBJECT_NOT_FOUND: "Recover the object in the vault, or remove it from the SecretProviderClass.",
     Reason.OBJECT_DISABLED: "Enable the newest version, or create a new one; the vault serves no older one instead.",
-    Reason.VAULT_FORBIDDEN: "Give the app's identity the role Key Vault Secrets User on the vault.",
+    Reason.VAULT_FORBIDDEN: (
+        "Give the app's identity the role Key Vault Secrets User on the vault; Key Vault Certificate User or Key Vault "
+        "Crypto User as well where classes mount certificates or keys."
+    ),
     Reason.VAULT_FIREWALL: "Let the app's network through the vault's firewall, or give the vault a private endpoint.",
     Reason.VAULT_UNAUTHENTICATED: "Check the app's identity (AZURE_CLIENT_ID) and its tenant.",
+    Reason.VAULT_REFUSED: "Read the object with the app's identity by hand: the vault refuses the request itself.",
     Reason.CLUSTER_FORBIDDEN: "Apply the RBAC of docs/kubernetes-rbac.md for the app's identity.",
     Reason.CLUSTER_UNAUTHENTICATED: "Check the credential of this cluster's entry in CLUSTERS.",
+    Reason.CLUSTER_REFUSED: "Look for an admission policy or a damaged Secret: the cluster refuses the request itself.",
     Reason.TOPIC_FORBIDDEN: "Give the app's identity the role Azure Service Bus Data Sender on the topic.",
     Reason.TOPIC_NOT_FOUND: "Create the topic that NOTICE_TOPIC names.",
+    Reason.TOPIC_REFUSED: "Make room in the topic (its quota), or raise the size of message that it takes.",
     Reason.NO_GRANT: (
         "Let a pod of this namespace mount the class with its own identity, or list cluster/namespace in the "
         "vault object's tag keyvault-fanout-allow."

@@ -40,7 +40,11 @@ class Errand:
 
 async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads) -> tuple[TargetOutcome, ...]:
     """Refresh every target of one cluster within its own time-outs, and say how each ended."""
-    seen = await _look(errand, cluster)
+    try:
+        seen = await _look(errand, cluster)
+    except BaseException:
+        shared.leave()  # or the others would wait for a cluster that is not coming
+        raise
     if isinstance(seen, FanoutError):
         shared.leave()
         return (_failed(Target(cluster=cluster.name, namespace="", secret=""), seen, errand.now()),)

@@ -13,7 +13,7 @@ from typing import Any
 from shared import driver
 from shared.csi import classes
 from shared.edges.kube_api import Json, KubeApi, path
-from shared.errors import ConfigurationError, DriverWouldFail, PermanentError
+from shared.errors import ConfigurationError, DriverWouldFail, PermanentError, TransientError
 from shared.model import SecretValue
 from shared.observed import ClassView, Driver, KubernetesSecret, PodStatus, RefusedClass
 from shared.reason import Reason
@@ -102,7 +102,7 @@ class KubernetesCluster:
         return KubernetesSecret(
             namespace=namespace,
             name=name,
-            resource_version=str(meta.get("resourceVersion", "")),
+            resource_version=self._version(manifest, namespace, name),
             type=str(manifest.get("type", "")),
             managed=_mapping(meta, "labels").get(_MANAGED) == "true",
             immutable=manifest.get("immutable") is True,
@@ -116,11 +116,20 @@ class KubernetesCluster:
             "data": {key: base64.b64encode(value.reveal()).decode("ascii") for key, value in data.items()},
         }
         patched = await self._api.merge_patch(path("v1", "secrets", namespace=secret.namespace, name=secret.name), body)
-        return str(_mapping(patched, "metadata").get("resourceVersion", ""))
+        return self._version(patched, secret.namespace, secret.name)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+
+    def _version(self, manifest: Json, namespace: str, name: str) -> str:
+        version = _mapping(manifest, "metadata").get("resourceVersion")
+        if not isinstance(version, str) or not version:
+            # The API server takes an empty one for none, and a write would not be guarded.
+            raise TransientError(
+                f"{self._name}/{namespace}/{name}: the answer is no Secret", reason=Reason.CLUSTER_UNREACHABLE
+            )
+        return version
 
     def _parse(self, manifest: Json) -> ClassView:
         try:

@@ -5,7 +5,6 @@ section is not used: there is no `kubelogin` in a Function App (azure-platform 5
 """
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -28,6 +27,22 @@ RESOURCE_MANAGER = "https://management.azure.com"
 _ARM_VERSION = "2024-09-01"
 _ARM_TIMEOUT = aiohttp.ClientTimeout(total=8, connect=3)
 _SERVER_ERROR = 500
+_REDIRECTS = {301, 302, 303, 307, 308}
+_UNUSABLE = (
+    config.ConfigException,
+    yaml.YAMLError,
+    OSError,  # TLS material that OpenSSL refuses, too
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
+"""What the loaders and OpenSSL raise for a file, a CA or a certificate that is not what it should be."""
+
+
+class RedirectedError(aiohttp.ClientError):
+    """The server points somewhere else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +66,7 @@ async def connect(
     # Cluster CAs often lack an Authority Key Identifier, which Python 3.13 began to insist on. Chain, host name and
     # validity are still verified (azure-platform 5.1).
     configuration.disable_strict_ssl_verification = True
+    configuration.client_session_kwargs = {"middlewares": (_refuse_redirects,)}
     if isinstance(access, AksAccess):
         server, ca = await _ask_arm(access.resource_id, credential, resource_manager, cluster=setting.name)
         return _entra(configuration, server, ca, credential, setting.name)
@@ -63,12 +79,12 @@ async def connect(
             )
         else:
             config.load_incluster_config(client_configuration=configuration)
-    except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        return Connection(api=_client(configuration))
+    except _UNUSABLE as error:
         raise ConfigurationError(
             f"{setting.name}: its kubeconfig or service account is unusable ({type(error).__name__})",
             reason=Reason.CLUSTER_UNAUTHENTICATED,
         ) from None
-    return Connection(api=_client(configuration))
 
 
 def _entra(
@@ -80,7 +96,12 @@ def _entra(
     async def bearer() -> str:
         return await _token(credential, AKS_SCOPE, cluster)
 
-    return Connection(api=_client(configuration), bearer=bearer)
+    try:
+        return Connection(api=_client(configuration), bearer=bearer)
+    except _UNUSABLE as error:
+        raise ConfigurationError(
+            f"{cluster}: its CA is unusable ({type(error).__name__})", reason=Reason.CLUSTER_UNAUTHENTICATED
+        ) from None
 
 
 def _client(configuration: client.Configuration) -> client.ApiClient:
@@ -88,6 +109,17 @@ def _client(configuration: client.Configuration) -> client.ApiClient:
     # The API server records the part before the slash as the field manager of what we write.
     api.user_agent = "keyvault-fanout/1"
     return api
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Stop where aiohttp would follow: with the body of a write, which holds values, to whatever host is named."""
+    response = await handler(request)
+    if response.status in _REDIRECTS:
+        response.close()
+        raise RedirectedError
+    return response
 
 
 async def _token(credential: AsyncTokenCredential, scope: str, cluster: str) -> str:
@@ -133,7 +165,7 @@ def _server_and_ca(body: bytes, cluster: str) -> tuple[str, str]:
         entry = kubeconfig["clusters"][0]["cluster"]
         ca = base64.b64decode(entry.get("certificate-authority-data", "")).decode("ascii")
         return str(entry["server"]).rstrip("/"), ca
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, binascii.Error, yaml.YAMLError):
+    except _UNUSABLE:
         raise ConfigurationError(
             f"{cluster}: ARM's answer holds no kubeconfig", reason=Reason.CLUSTER_UNAUTHENTICATED
         ) from None

@@ -12,12 +12,13 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 import aiohttp
+from kubernetes.aio import config
 
-from shared.edges.kube_access import Connection
+from shared.edges.kube_access import Connection, RedirectedError
 from shared.errors import ConfigurationError, ConflictError, FanoutError, PermanentError, TransientError
 from shared.reason import Reason
 
@@ -25,6 +26,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=6, connect=2)
 _ATTEMPTS = 3
 _LONGEST_WAIT = 2.0
 _PAGE = 500
+_RELATIVE = {".", ".."}
 _MERGE_PATCH = "application/merge-patch+json"
 _AGAIN = {
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -70,12 +72,17 @@ class KubeApi:
             page = await self.get(path, query)
             if page is None:
                 return
-            items = page.get("items")
-            yield items if isinstance(items, list) else []
-            token = page.get("metadata", {}).get("continue")
+            items, metadata = page.get("items"), page.get("metadata")
+            if not _are_objects(items) or not isinstance(metadata, dict):
+                # Not empty: an event would end with nothing done and nobody told.
+                raise TransientError(
+                    f"{self._cluster}: GET {path}: the answer is no list", reason=Reason.CLUSTER_UNREACHABLE
+                )
+            yield items or []
+            token = metadata.get("continue")
             if not token:
                 return
-            query = {"limit": str(_PAGE), "continue": token}
+            query = {"limit": str(_PAGE), "continue": str(token)}
 
     async def merge_patch(self, path: str, body: Json) -> Json:
         """Change one object. Raises `ConflictError` when its resourceVersion is not the one in `body` any more.
@@ -105,6 +112,10 @@ class KubeApi:
             try:
                 async with self._slots:
                     status, headers, body = await self._send(connection, call)
+            except RedirectedError:
+                raise ConfigurationError(
+                    f"{self._cluster}: {call}: it points somewhere else", reason=Reason.CLUSTER_REFUSED
+                ) from None
             except (aiohttp.ClientError, OSError) as error:  # time-outs and TLS failures are OSErrors too
                 failure = self._unreachable(call, error)
                 if not fresh and isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
@@ -143,14 +154,19 @@ class KubeApi:
             headers["Content-Type"] = _MERGE_PATCH
         if connection.bearer is not None:
             headers["Authorization"] = f"Bearer {await connection.bearer()}"
-        request = await connection.api.param_serialize(
-            call.method,
-            call.path,
-            query_params=list(call.query.items()),
-            header_params=headers,
-            body=call.body,
-            auth_settings=[] if connection.bearer else ["BearerToken"],
-        )
+        try:
+            request = await connection.api.param_serialize(
+                call.method,
+                call.path,
+                query_params=list(call.query.items()),
+                header_params=headers,
+                body=call.body,
+                auth_settings=[] if connection.bearer else ["BearerToken"],
+            )
+        except config.ConfigException:  # in a pod: the token's file is read again every minute
+            raise ConfigurationError(
+                f"{self._cluster}: {call}: its service account has no token", reason=Reason.CLUSTER_UNAUTHENTICATED
+            ) from None
         response = await connection.api.call_api(*request, _request_timeout=_TIMEOUT)
         body = await response.read()
         return response.status, response.getheaders() or {}, body or b""
@@ -190,7 +206,13 @@ class KubeApi:
 
 
 def path(group_version: str, plural: str, *, namespace: str = "", name: str = "") -> str:
-    """Build the path of a collection or object; `group_version` is `v1` or `GROUP/VERSION`."""
+    """Build the path of a collection or object; `group_version` is `v1` or `GROUP/VERSION`.
+
+    Raises `PermanentError` for the two names that no quoting keeps in their place: every client and proxy resolves
+    them, and another object is meant. Kubernetes has no such names.
+    """
+    if namespace in _RELATIVE or name in _RELATIVE:
+        raise PermanentError(f"{plural}: {namespace}/{name} is no name", reason=Reason.CLUSTER_REFUSED)
     parts = ["api" if "/" not in group_version else "apis", group_version]
     if namespace:
         parts += ["namespaces", quote(namespace, safe="")]
@@ -198,6 +220,11 @@ def path(group_version: str, plural: str, *, namespace: str = "", name: str = ""
     if name:
         parts.append(quote(name, safe=""))
     return "/" + "/".join(parts)
+
+
+def _are_objects(items: object) -> TypeGuard[list[Json] | None]:
+    """Tell whether these are a list's items; Go writes an empty list as null, too."""
+    return items is None or (isinstance(items, list) and all(isinstance(item, dict) for item in items))
 
 
 def _wait(failure: FanoutError, attempt: int) -> float:

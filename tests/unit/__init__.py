@@ -1,0 +1,1 @@
+"""The pure rooms, one at a time."""
