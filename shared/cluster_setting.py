@@ -25,6 +25,8 @@ _AKS_ID = re.compile(
     re.IGNORECASE,
 )
 
+_MOST_CONCURRENT = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AksAccess:
@@ -123,7 +125,7 @@ def _entry(entry: object, number: int, defaults: Defaults) -> ClusterSetting:
         name=name,
         access=_access(ways[0], entry, where),
         timeout=_number(entry, "timeoutSeconds", where, default=defaults.timeout, low=1.0, high=20.0),
-        concurrency=int(_number(entry, "concurrency", where, default=defaults.concurrency, low=1, high=256)),
+        concurrency=_count(entry, "concurrency", where, default=defaults.concurrency),
     )
 
 
@@ -175,4 +177,11 @@ def _number(entry: Mapping[str, Any], key: str, where: str, *, default: float, l
     value = entry.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise SettingsError(f"{where}: {key} is wrong; expected a number from {low:g} to {high:g}")
+    return value
+
+
+def _count(entry: Mapping[str, Any], key: str, where: str, *, default: int) -> int:
+    value = entry.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_CONCURRENT:
+        raise SettingsError(f"{where}: {key} is wrong; expected a whole number from 1 to {_MOST_CONCURRENT}")
     return value

@@ -184,6 +184,7 @@ def _parse_id(identifier: str) -> tuple[str, ObjectType, str, str]:
     segment = _SEGMENTS.get(parts[0].lower())
     if url.scheme != "https" or not host or url.username is not None or segment is None or len(parts) not in {2, 3}:
         raise MalformedEvent("data.Id is not https://VAULT/{secrets|keys|certificates}/NAME/VERSION")
+    host = f"[{host}]" if ":" in host else host
     authority = host if port in {None, 443} else f"{host}:{port}"
     return authority, segment, parts[1], parts[2] if len(parts) == 3 else ""  # noqa: PLR2004 - the parts above
 

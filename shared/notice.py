@@ -116,7 +116,15 @@ def about_target(event: VaultEvent, outcome: TargetOutcome) -> tuple[ChangeNotic
             "remedy": remedy(outcome.reason),
         }
         missed = ObjectVersion(object=event.object, version=event.version)
-        return (_compose(NoticeType.TARGET_FAILED, missed, target=outcome.target, fields=fields, at=outcome.at),)
+        told = _compose(
+            NoticeType.TARGET_FAILED,
+            missed,
+            target=outcome.target,
+            fields=fields,
+            at=outcome.at,
+            apart=(str(outcome.reason),),
+        )
+        return (told,)
     return ()
 
 
@@ -127,11 +135,13 @@ def _compose(
     target: Target | None,
     fields: Mapping[str, object],
     at: datetime,
+    apart: tuple[str, ...] = (),
 ) -> ChangeNotice:
+    """Compose a notice. `apart` goes into its id: what makes two notices of one type about one target different."""
     about, version = held.object, held.version
     place = (target.cluster, target.namespace, target.secret) if target else ()
     subject = str(target) if target else str(about)
-    identifier = _digest((about.vault, about.type, about.name, version, type_, *place))
+    identifier = _digest((about.vault, about.type, about.name, version, type_, *place, *apart))
     properties = {**_names(about, version), "noticeType": str(type_)}
     if target:
         properties |= {"cluster": target.cluster, "namespace": target.namespace, "secret": target.secret}

@@ -27,7 +27,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
-    """Whom to wake in a namespace: pods that mount the Secret, or a class through the CSI driver; and for what state."""
+    """Whom to wake in a namespace, pods that mount the Secret or a class through the CSI driver, and for what state."""
 
     namespace: str
     secret: str

@@ -5,17 +5,18 @@ targets and no others.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shared import binding
 from shared.binding import Binding, Found, Refused
-from shared.errors import FanoutError
+from shared.errors import FanoutError, TransientError
 from shared.model import Target, VaultObject
 from shared.observed import Driver, KubernetesSecret, PodStatus
 from shared.plan import TargetView
 from shared.ports import Cluster
+from shared.reason import Reason
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -37,22 +38,24 @@ class Sight:
     unseen: tuple[Unseen, ...] = ()
 
 
-async def look(cluster: Cluster, about: VaultObject, vault_host: str) -> Sight:
-    """Find the targets of an object and read their Secrets.
+async def look(cluster: Cluster, about: VaultObject, vault_host: str, *, ends: float) -> Sight:
+    """Find the targets of an object and read their Secrets, until `ends` on the loop's clock.
 
-    Raises what `classes` and `driver` raise: without those nothing can be said about any target.
+    Raises what `classes` and `driver` raise, and TimeoutError where they take too long: without those nothing can be
+    said about any target. A namespace or Secret that takes too long is an error of its own.
     """
-    targets = _by_target(cluster.name, binding.find(await cluster.classes(), about, vault_host))
-    if not targets:
-        return Sight()
-    driver = await cluster.driver()
+    async with asyncio.timeout_at(ends):
+        targets = _by_target(cluster.name, binding.find(await cluster.classes(), about, vault_host))
+        if not targets:
+            return Sight()
+        driver = await cluster.driver()
     # A refused Secret is read too: where there is none, nothing is stale and nobody needs to be told.
     named = [target for target, found in targets if any(isinstance(item, Binding | Refused) for item in found)]
     named = [target for target in named if target.secret]
     namespaces = sorted({target.namespace for target in named})
     statuses, secrets = await asyncio.gather(
-        _each({name: cluster.pod_statuses(name) for name in namespaces}),
-        _each({target: cluster.secret(target.namespace, target.secret) for target in named}),
+        _each({name: cluster.pod_statuses(name) for name in namespaces}, cluster.name, ends),
+        _each({target: cluster.secret(target.namespace, target.secret) for target in named}, cluster.name, ends),
     )
     seen = [_view(target, found, driver, statuses, secrets) for target, found in targets]
     return Sight(
@@ -103,13 +106,16 @@ def _by_target(cluster: str, found: Iterable[Found]) -> list[tuple[Target, tuple
     return [*[(target, tuple(items)) for target, items in gathered.items()], *alone]
 
 
-async def _each(work: Mapping[K, Awaitable[T]]) -> dict[K, T | FanoutError]:
-    """Await all; a failure of ours is the result of its own entry."""
+async def _each(work: Mapping[K, Coroutine[None, None, T]], cluster: str, ends: float) -> dict[K, T | FanoutError]:
+    """Await all, each until `ends`; a failure of ours, or being late, is the result of its own entry."""
 
-    async def caught(one: Awaitable[T]) -> T | FanoutError:
+    async def caught(key: K, one: Coroutine[None, None, T]) -> T | FanoutError:
         try:
-            return await one
+            async with asyncio.timeout_at(ends):
+                return await one
+        except TimeoutError:
+            return TransientError(f"{cluster}: {key} not read in time", reason=Reason.CLUSTER_UNREACHABLE)
         except FanoutError as error:
             return error
 
-    return dict(zip(work, await asyncio.gather(*map(caught, work.values())), strict=True))
+    return dict(zip(work, await asyncio.gather(*[caught(*item) for item in work.items()]), strict=True))

@@ -30,6 +30,9 @@ from shared.reason import Reason, remedy
 
 _log = logging.getLogger(__name__)
 
+_AT_ONCE = 16
+"""Events of one array under way at a time. Event Grid sends one by one unless batching is switched on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedVault:
@@ -80,7 +83,13 @@ class Pipeline:
         except MalformedEvent as error:
             _log.error("event refused: %s", error)
             return
-        failures = await asyncio.gather(*[self._handle_one(envelope) for envelope in envelopes])
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def in_turn(envelope: object) -> list[FanoutError]:
+            async with turns:
+                return await self._handle_one(envelope)
+
+        failures = await asyncio.gather(*[in_turn(envelope) for envelope in envelopes])
         errors = [error for group in failures for error in group]
         if errors:
             raise ExceptionGroup(f"{len(errors)} effects have to be tried again", errors)
@@ -131,10 +140,11 @@ class Pipeline:
         if listed is not None and happened.host in {"", listed.host}:
             return listed
         _log.error(
-            "event %r refused: vault %s at %r is not on the list. %s",
+            "event %r refused: vault %s at %r is not on the list%s. %s",
             happened.id,
             happened.object.vault,
             happened.host,
+            f" (it is, at {listed.host!r})" if listed else "",
             remedy(Reason.UNLISTED_VAULT),
         )
         return None

@@ -35,7 +35,6 @@ class Reason(StrEnum):
     TOPIC_UNREACHABLE = "topic-unreachable"
 
     # The plan
-    CURRENT = "current"
     PINNED = "pinned"
     NO_GRANT = "no-grant"
     SECRET_MISSING = "secret-missing"  # noqa: S105 - a word, not a password

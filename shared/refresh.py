@@ -23,8 +23,8 @@ from shared.reason import Reason
 
 _log = logging.getLogger(__name__)
 
-LOOKS = 6
-"""How often a contested Secret is looked at again before the event is left to be delivered anew."""
+TRIES = 6
+"""How often a contested Secret is looked at and written before the event is left to be delivered anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +65,9 @@ async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads)
 
 async def _look(errand: Errand, cluster: Cluster) -> Sight | FanoutError:
     try:
-        async with asyncio.timeout_at(_limit(errand, cluster)):
-            return await observe.look(cluster, errand.about, errand.vault_host)
+        return await observe.look(cluster, errand.about, errand.vault_host, ends=_limit(errand, cluster))
     except TimeoutError:
-        return TransientError(
-            f"{cluster.name}: not looked through within {cluster.timeout:g} s", reason=Reason.CLUSTER_UNREACHABLE
-        )
+        return TransientError(f"{cluster.name}: not looked through in time", reason=Reason.CLUSTER_UNREACHABLE)
     except FanoutError as error:
         return error
 
@@ -92,7 +89,7 @@ async def _ask(errand: Errand, seen: Sight, shared: SharedReads) -> VaultView:
 async def _carry_out(errand: Errand, cluster: Cluster, step: Step, view: TargetView) -> TargetOutcome:
     """Write, and after a conflict look at the Secret, then at the vault, and decide again."""
     failure: FanoutError = ConflictError(f"{view.target}: others keep writing it", reason=Reason.SECRET_CONFLICT)
-    for attempt in range(LOOKS):
+    for attempt in range(TRIES):
         try:
             if attempt:
                 await asyncio.sleep(0.02 * 2**attempt * random.random())  # noqa: S311 - jitter, not a secret

@@ -129,7 +129,8 @@ def _vault_url(name: str, text: str) -> str:
     extra = url.path.strip("/") or url.query or url.fragment or url.username is not None
     if url.scheme != "https" or not url.hostname or extra:
         raise SettingsError(expected)
-    return f"https://{url.hostname}" if port in {None, 443} else f"https://{url.hostname}:{port}"
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"https://{host}" if port in {None, 443} else f"https://{host}:{port}"
 
 
 def _bus(environ: Mapping[str, str]) -> BusSetting:
@@ -144,8 +145,9 @@ def _bus(environ: Mapping[str, str]) -> BusSetting:
             f"in ServiceBusConnection__fullyQualifiedNamespace; {'both are' if text else 'neither is'} set"
         )
     if text:
-        keys = {part.partition("=")[0].strip().lower() for part in text.split(";")}
-        if not {"endpoint", "sharedaccesskeyname", "sharedaccesskey"} <= keys:
+        parts = [part.partition("=") for part in text.split(";")]
+        filled = {name.strip().lower() for name, _, value in parts if value.strip()}
+        if not {"endpoint", "sharedaccesskeyname", "sharedaccesskey"} <= filled:
             raise SettingsError(
                 "ServiceBusConnection is no connection string; expected "
                 "Endpoint=sb://HOST/;SharedAccessKeyName=NAME;SharedAccessKey=KEY"

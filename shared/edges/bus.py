@@ -30,6 +30,12 @@ _CONFIGURATION: dict[type[Exception], Reason] = {
     ClientAuthenticationError: Reason.TOPIC_FORBIDDEN,
 }
 
+_PATIENCE = 0.8
+"""The share of the time-out after which the SDK gives up by itself: it then says why, and closes its socket.
+
+Cut off from outside while it connects, it does neither. The rest is for what it does not end by itself.
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +65,7 @@ class ServiceBusTopic:
     ) -> None:
         self._topic = topic
         self._timeout = timeout
+        self._patience = timeout * _PATIENCE
         self._turn = asyncio.Lock()
         self._waiting: list[_Share] = []
         self._sender: ServiceBusSender | None = None
@@ -69,7 +76,7 @@ class ServiceBusTopic:
                 retry_total=1,
                 retry_backoff_factor=0.2,
                 retry_backoff_max=1,
-                try_timeout=timeout,
+                try_timeout=self._patience,
             )
         elif credential is not None:
             self._client = ServiceBusClient(
@@ -78,7 +85,7 @@ class ServiceBusTopic:
                 retry_total=1,
                 retry_backoff_factor=0.2,
                 retry_backoff_max=1,
-                try_timeout=timeout,
+                try_timeout=self._patience,
             )
         else:
             raise ValueError("a topic needs a connection string, or a namespace and a credential")
@@ -146,7 +153,7 @@ class ServiceBusTopic:
         if self._sender is None:
             self._sender = self._client.get_topic_sender(self._topic)
         if len(messages) == 1:
-            await self._sender.send_messages(messages[0], timeout=self._timeout)
+            await self._sender.send_messages(messages[0], timeout=self._patience)
             return
         batch = await self._sender.create_message_batch()
         for message in messages:
@@ -155,10 +162,10 @@ class ServiceBusTopic:
             except exceptions.MessageSizeExceededError:
                 if len(batch) == 0:
                     raise
-                await self._sender.send_messages(batch, timeout=self._timeout)
+                await self._sender.send_messages(batch, timeout=self._patience)
                 batch = await self._sender.create_message_batch()
                 batch.add_message(message)
-        await self._sender.send_messages(batch, timeout=self._timeout)
+        await self._sender.send_messages(batch, timeout=self._patience)
 
     def _discard(self) -> None:
         """Forget the sender and close it beside the way: closing waits for quiet reads of half a second."""
@@ -194,6 +201,9 @@ def _translate(error: Exception, topic: str) -> FanoutError:
     text = f"{topic}: {type(error).__name__}"
     if isinstance(error, exceptions.MessageSizeExceededError):
         return PermanentError(text, reason=Reason.TOPIC_REFUSED)
+    if isinstance(error, ValueError):
+        # The SDK's own check of its arguments: the connection string names another entity.
+        return ConfigurationError(text, reason=Reason.TOPIC_REFUSED)
     for kind, reason in _CONFIGURATION.items():
         if isinstance(error, kind):
             return ConfigurationError(text, reason=reason)

@@ -91,4 +91,4 @@ async def test_a_cluster_that_does_not_answer_is_given_up_after_its_own_time(wid
 
     assert status == 500
     assert {one["cluster"] for one in scene.told("target.refreshed")} == {"east", "west"}
-    await scene.logged("north: not looked through within 1.5 s")
+    await scene.logged("north: not looked through in time")

@@ -210,7 +210,7 @@ async def test_no_representation_of_a_plan_or_an_outcome_shows_a_value(scenario:
     shared = SharedReads(world.vault, observers=1, own=None)
 
     try:
-        sight = await observe.look(world.cluster, ABOUT, HOST)
+        sight = await observe.look(world.cluster, ABOUT, HOST, ends=ends)
         vault = await reading.read_now(world.vault, plan.reads(sight.views), plan.claims(sight.views))
         steps = plan.plan_refresh(ABOUT, sight.views, vault)
         texts += [repr(sight), repr(vault), repr(steps), str(steps)]

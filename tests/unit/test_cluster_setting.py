@@ -138,7 +138,7 @@ def test_an_entry_has_exactly_one_way(ways: dict[str, Any], found: str) -> None:
         ({"inCluster": True, "timeoutSeconds": "5"}, "timeoutSeconds is wrong"),
         ({"inCluster": True, "timeoutSeconds": True}, "timeoutSeconds is wrong"),
         ({"inCluster": True, "timeoutSeconds": float("nan")}, "timeoutSeconds is wrong"),
-        ({"inCluster": True, "concurrency": 257}, "concurrency is wrong; expected a number from 1 to 256"),
+        ({"inCluster": True, "concurrency": 257}, "concurrency is wrong; expected a whole number from 1 to 256"),
         ({"inCluster": True, "concurrency": None}, "concurrency is wrong"),
     ],
 )
