@@ -164,10 +164,12 @@ class Demonstration:
         versions = [state["metadata"]["resourceVersion"] for state in self._states()[marks.states - 1 :]]
         changes = iter(itertools.pairwise(versions))
         for request in self._stack.cluster.requests[marks.requests :]:
-            if request.verb == "watch":
+            if request.user != stack.APP_USER:
                 continue
             what = f"{request.verb} {request.resource} {request.name}".rstrip()
-            if request.verb == "patch":
+            if request.verb == "patch" and request.resource == "pods":
+                what = f"pod {request.name} woken"
+            elif request.verb == "patch":
                 old, new = next(changes, ("", ""))
                 what = f"Secret {request.namespace}/{request.name} written: resourceVersion {old} -> {new}"
             moments.append(Moment(request.at, "cluster", what))

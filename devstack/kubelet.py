@@ -1,16 +1,17 @@
-"""The part of a kubelet that projects a Secret into a folder: watch it, and swap the files in one step.
+"""The part of a kubelet that projects a Secret into a folder: look when the pod changes, swap the files in one step.
 
 As the real one does it: a new folder beside the old one, then the symlink `..data` is renamed onto it, so that a
-reader sees all of the old or all of the new bytes. Unlike the real one it is told by a watch and waits for nothing;
-a kubelet looks at a pod's volumes every 60 to 90 seconds (csi-semantics 4.3).
+reader sees all of the old or all of the new bytes. It looks at the pod's Secret once at the start, whenever the pod
+itself changes (which is what a nudge does), and every 60 to 90 seconds (csi-semantics 4.3).
 
-Not here: pods, CSI volumes, environment variables, file modes, removing keys that are gone.
+Not here: CSI volumes, environment variables, file modes, removing keys that are gone.
 """
 
 import asyncio
 import base64
 import contextlib
 import json
+import random
 import shutil
 import ssl
 import tempfile
@@ -20,45 +21,64 @@ from typing import Any
 
 import aiohttp
 
+SYNC = (60.0, 90.0)
+"""Seconds between two looks at a pod that does not change: syncFrequency of a minute and up to half of it more."""
+
 _PATIENCE = 0.2
 
 
 @contextlib.asynccontextmanager
 async def mount(
-    *, server: str, token: str, ca_pem: str, namespace: str, secret: str, folder: Path
+    *, server: str, token: str, ca_pem: str, namespace: str, pod: str, secret: str, folder: Path
 ) -> AsyncIterator[Path]:
-    """Keep `folder` in step with a Secret while the block runs. Yields once the files are there."""
-    context = ssl.create_default_context(cadata=ca_pem)
-    url = f"{server}/api/v1/namespaces/{namespace}/secrets"
-    query = {"watch": "true", "fieldSelector": f"metadata.name={secret}"}
-    there = asyncio.Event()
+    """Keep `folder` in step with a Secret that a pod mounts, while the block runs. Yields once the files are there."""
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context),
+        f"{server}/api/v1/namespaces/{namespace}/",
+        connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=ca_pem)),
         headers={"Authorization": f"Bearer {token}"},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
-        read_bufsize=2**21,  # a Secret is one line of up to 1.4 MiB
     ) as session:
-
-        async def follow() -> None:
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(url, params=query) as response:
-                        response.raise_for_status()
-                        async for line in response.content:
-                            change = json.loads(line)
-                            if change["type"] in {"ADDED", "MODIFIED"}:
-                                project(change["object"], folder)
-                                there.set()
-                await asyncio.sleep(_PATIENCE)
-
-        following = asyncio.create_task(follow())
+        changed, there = asyncio.Event(), asyncio.Event()
+        tasks = [
+            asyncio.create_task(_follow(session, pod, changed)),
+            asyncio.create_task(_sync(session, secret, folder, changed, there)),
+        ]
         try:
             async with asyncio.timeout(10):
                 await there.wait()
             yield folder
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _follow(session: aiohttp.ClientSession, pod: str, changed: asyncio.Event) -> None:
+    """Watch the pod for ever."""
+    query = {"watch": "true", "fieldSelector": f"metadata.name={pod}"}
+    while True:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with session.get("pods", params=query) as response:
+                response.raise_for_status()
+                async for line in response.content:
+                    if json.loads(line)["type"] in {"ADDED", "MODIFIED"}:
+                        changed.set()
+        await asyncio.sleep(_PATIENCE)
+
+
+async def _sync(
+    session: aiohttp.ClientSession, secret: str, folder: Path, changed: asyncio.Event, there: asyncio.Event
+) -> None:
+    """Look at the Secret whenever the pod changed or the time has come."""
+    while True:
+        changed.clear()
+        async with session.get(f"secrets/{secret}") as response:
+            response.raise_for_status()
+            project(await response.json(), folder)
+        there.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(random.uniform(*SYNC)):  # noqa: S311 - jitter, not a secret
+                await changed.wait()
 
 
 def project(secret: Mapping[str, Any], folder: Path) -> None:

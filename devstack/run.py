@@ -41,7 +41,7 @@ async def main() -> int:
     except HostFailedError as error:
         print(f"failed: the function app did not start: {error}", file=sys.stderr)
         return 1
-    print("Every step came out. The local kubelet swaps a mounted Secret at once; a real one takes 60 to 90 s.")
+    print("Every step came out. A kubelet that is not woken looks at a mounted Secret after 60 to 90 s.")
     return 0
 
 
@@ -56,9 +56,10 @@ async def _set_up(held: contextlib.AsyncExitStack) -> tuple[HostProcess, Demonst
     mount = await held.enter_async_context(
         kubelet.mount(
             server=running.cluster.url,
-            token=running.token,
+            token=running.kubelet_token,
             ca_pem=running.authority.ca_pem,
             namespace=seed.NAMESPACE,
+            pod=seed.PODS[0],
             secret=seed.SECRET,
             folder=running.folder / "mnt" / "secrets-volume",
         )

@@ -12,6 +12,7 @@ CLASS = "azure-keyvault-wi"
 SECRET = "app-secret"  # noqa: S105 - the name of a Secret
 KEY = "mysecret1"
 OBJECT = "secret1"
+PODS = ("busybox-secrets-store-inline-wi-0", "busybox-secrets-store-inline-wi-1")
 DRIVER = "secrets-store.csi.k8s.io"
 
 Manifest = dict[str, Any]
@@ -19,13 +20,12 @@ Manifest = dict[str, Any]
 
 def manifests(*, vault: str, version: str, value: str) -> list[Manifest]:
     """Return the cluster as the CSI driver left it after it mounted `secret1` of `vault` at `version`."""
-    pods = [f"busybox-secrets-store-inline-wi-{index}" for index in range(2)]
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         csi_driver(),
         provider_class(vault=vault),
-        *[pod(name) for name in pods],
-        *[pod_status(name, version=version) for name in pods],
+        *[pod(name) for name in PODS],
+        *[pod_status(name, version=version) for name in PODS],
         synced_secret(value),
     ]
 

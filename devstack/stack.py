@@ -30,6 +30,7 @@ QUEUE = "keyvault-jobs"
 TWO_DAYS = 172_800.0
 
 FUNCTION = "on_key_vault_event"
+APP_USER = "keyvault-fanout"
 
 APP = Path(__file__).resolve().parent.parent
 """The folder of function_app.py."""
@@ -55,7 +56,7 @@ class Stack:
     identity: Identity
     authority: Authority
     folder: Path
-    token: str
+    kubelet_token: str
 
     @property
     def bundle(self) -> Path:
@@ -106,10 +107,14 @@ async def start(
     ports = ports or Ports()
     authority, issuer = Authority.create(), Issuer(clock=clock)
     token = issuer.issue("devstack-cluster")
-    owner = ClusterIdentity(token=token, user="keyvault-fanout", allows=everything)
+    kubelet = issuer.issue("devstack-kubelet")
+    identities = [
+        ClusterIdentity(token=token, user=APP_USER, allows=everything),
+        ClusterIdentity(token=kubelet, user="kubelet", allows=everything),
+    ]
     tls = authority.server_context()
     vault = KeyVault(name=VAULT, tls=tls, issuer=issuer, clock=clock, port=ports.vault)
-    cluster = KubernetesApi(name=CLUSTER, identities=[owner], clock=clock, tls=tls, port=ports.cluster)
+    cluster = KubernetesApi(name=CLUSTER, identities=identities, clock=clock, tls=tls, port=ports.cluster)
     bus = ServiceBus(
         topics=[Topic(name=TOPIC, duplicate_window=TWO_DAYS, subscriptions=list(subscriptions))],
         queues=[Queue(name=QUEUE)],
@@ -128,7 +133,7 @@ async def start(
                 identity=identity,
                 authority=authority,
                 folder=folder or Path(temporary),
-                token=token,
+                kubelet_token=kubelet,
             )
             authority.write_bundle(stack.bundle)
             kubeconfig = cluster.kubeconfig(token, context=CLUSTER, ca_pem=authority.ca_pem)

@@ -27,12 +27,19 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
-    """Whom to wake in a namespace, pods that mount the Secret or a class through the CSI driver, and for what state."""
+    """Whom to wake in a namespace, pods that mount the Secret or a class through the CSI driver, and for what state.
+
+    `state` is the Secret's resourceVersion, or the object's version where there is only a mount.
+    """
 
     namespace: str
-    secret: str
-    classes: frozenset[str]
+    secret: str = ""
+    classes: frozenset[str] = frozenset()
     state: str
+
+    def concerns(self, pod: Pod) -> bool:
+        """Tell whether a pod mounts the Secret or one of the classes."""
+        return self.secret in pod.secrets or not self.classes.isdisjoint(pod.classes)
 
 
 def read_pod(manifest: Mapping[str, Any]) -> Pod | None:
@@ -46,19 +53,27 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod | None:
     volumes = [_mapping(volume) for volume in _list(spec.get("volumes"))]
     return Pod(
         name=name,
-        secrets=frozenset(found for volume in volumes for found in _secrets(volume)),
-        classes=frozenset(found for volume in volumes for found in _classes(volume)),
+        secrets=frozenset(found for volume in volumes for found in _secrets(volume) if found),
+        classes=frozenset(found for volume in volumes for found in _classes(volume) if found),
         woken_for=str(_mapping(meta.get("annotations")).get(ANNOTATION, "")),
     )
 
 
-def waiting(pods: Iterable[Pod], wake: Wake) -> Sequence[str]:
-    """Return the names of the pods to annotate. One that was woken for this state already is left alone."""
-    return [
-        pod.name
-        for pod in pods
-        if pod.woken_for != wake.state and (wake.secret in pod.secrets or not wake.classes.isdisjoint(pod.classes))
-    ]
+def waiting(pods: Iterable[Pod], wakes: Sequence[Wake]) -> Mapping[str, str]:
+    """Return the pods to annotate and with what. One that was woken for these states already is left alone.
+
+    The wakes are those of one namespace and one event, so that a pod that mounts several refreshed Secrets is woken
+    once.
+    """
+    states: dict[str, str] = {}
+    for pod in pods:
+        concerned = sorted(
+            f"{wake.secret or '+'.join(sorted(wake.classes))}={wake.state}" for wake in wakes if wake.concerns(pod)
+        )
+        state = ",".join(concerned)
+        if concerned and pod.woken_for != state:
+            states[pod.name] = state
+    return states
 
 
 def _secrets(volume: Mapping[str, Any]) -> Iterable[str]:

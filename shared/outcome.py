@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from shared.errors import FanoutError
 from shared.model import Target, VaultObject
+from shared.nudge import Wake
 from shared.reason import Reason
 
 
@@ -32,7 +33,8 @@ class TargetOutcome:
 
     `holds` are the object versions that the Secret holds now (written, current), `keys` the data keys they feed.
     `resource_version` is the Secret's, `previous` the one it had before a write. `error` is what to raise for a target
-    that failed for a passing reason. `detail` is a sentence for a person.
+    that failed for a passing reason. `detail` is a sentence for a person. `wake` names the pods that
+    wait for what was done.
     """
 
     target: Target
@@ -46,6 +48,7 @@ class TargetOutcome:
     reason: Reason | None = None
     detail: str = ""
     error: FanoutError | None = None
+    wake: Wake | None = None
 
 
 TELLING = frozenset(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared import event, notice, refresh
+from shared import event, notice, refresh, waking
 from shared.errors import (
     ConfigurationError,
     FanoutError,
@@ -54,10 +54,11 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Seconds that one event may take, and how many of them are kept for telling."""
+    """Seconds that one event may take, and how many of them are kept for telling; whether pods are woken."""
 
     deadline: float
     telling: float
+    nudging: bool = True
 
 
 def _utc_now() -> datetime:
@@ -158,6 +159,7 @@ class Pipeline:
         shared = SharedReads(listed.vault, observers=len(clusters), own=own)
         errand = refresh.Errand(
             about=happened.object,
+            version=happened.version,
             vault=listed.vault,
             vault_host=listed.host,
             ends=asyncio.get_running_loop().time() + self._limits.deadline - self._limits.telling,
@@ -169,7 +171,10 @@ class Pipeline:
             outcomes.extend(done)
             for outcome in done:
                 _record_target(happened, outcome)
-            await telling.tell([told for outcome in done for told in notice.about_target(happened, outcome)])
+            await asyncio.gather(
+                telling.tell([told for outcome in done for told in notice.about_target(happened, outcome)]),
+                self._wake(happened, cluster, done),
+            )
 
         try:
             ends = await asyncio.gather(
@@ -183,6 +188,18 @@ class Pipeline:
         if faults:
             # A fault of this program, met only after the others were done: the event comes back.
             raise faults[0]
+
+    async def _wake(self, happened: VaultEvent, cluster: Cluster, done: Sequence[TargetOutcome]) -> None:
+        """Wake the pods that wait for what was done. What fails here is only slower."""
+        wakes = [outcome.wake for outcome in done if outcome.wake is not None]
+        if not wakes or not self._limits.nudging:
+            return
+        woken = await waking.wake(cluster, wakes)
+        _log.info("event %r: %s: %d pods woken", happened.id, cluster.name, woken.pods)
+        for error in woken.errors:
+            _log.warning(
+                "event %r: a pod is woken by its kubelet only: %s. %s", happened.id, error, remedy(error.reason)
+            )
 
     async def _tell_of_object(
         self, happened: VaultEvent, listed: ListedVault, telling: "_Telling", shared: SharedReads | None

@@ -45,7 +45,7 @@ class VaultView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """Put `data` into the Secret that was seen."""
+    """Put `data` into the Secret that was seen. `remounts` are the classes whose pods a nudge makes mount anew."""
 
     target: Target
     driver: Driver
@@ -53,6 +53,7 @@ class Write:
     data: Mapping[str, SecretValue]
     keys: tuple[str, ...]
     holds: tuple[ObjectVersion, ...]
+    remounts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +65,18 @@ class Keep:
     secret: KubernetesSecret
     keys: tuple[str, ...]
     holds: tuple[ObjectVersion, ...]
+    remounts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
-    """Nothing is done, and no retry would change that."""
+    """Nothing is written, and no retry would change that."""
 
     target: Target
     driver: Driver
     reason: Reason
     detail: str
+    remounts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,15 @@ def _preclude(view: TargetView) -> Leave | None:
     if obstacle is None:
         return None
     reason, detail = obstacle
-    return Leave(target=view.target, driver=view.driver, reason=reason, detail=detail)
+    remounts = _remounts(view) if reason is Reason.MOUNT_ONLY else frozenset[str]()
+    return Leave(target=view.target, driver=view.driver, reason=reason, detail=detail, remounts=remounts)
+
+
+def _remounts(view: TargetView) -> frozenset[str]:
+    """Name the classes whose pods mount anew when they are nudged: only a rotating driver of 1.6 or later does so."""
+    if view.driver is not Driver.V1_6_ROTATING:
+        return frozenset()
+    return frozenset(item.cls.name for item in view.found if not isinstance(item, Refused))
 
 
 def _unbound(view: TargetView) -> tuple[Reason, str]:
@@ -164,7 +175,9 @@ def _decide(about: VaultObject, view: TargetView, vault: VaultView) -> Step:
     keys = tuple(data)
     different = {key: value for key, value in data.items() if secret.data.get(key) != value}
     if not different:
-        return Keep(target=view.target, driver=view.driver, secret=secret, keys=keys, holds=holds)
+        return Keep(
+            target=view.target, driver=view.driver, secret=secret, keys=keys, holds=holds, remounts=_remounts(view)
+        )
     if secret.immutable:
         return Leave(
             target=view.target,
@@ -179,7 +192,15 @@ def _decide(about: VaultObject, view: TargetView, vault: VaultView) -> Step:
             reason=Reason.DRIVER_WOULD_REVERT,
             detail="every node would put the mounted bytes back within five minutes",
         )
-    return Write(target=view.target, driver=view.driver, secret=secret, data=different, keys=keys, holds=holds)
+    return Write(
+        target=view.target,
+        driver=view.driver,
+        secret=secret,
+        data=different,
+        keys=keys,
+        holds=holds,
+        remounts=_remounts(view),
+    )
 
 
 def _data(about: VaultObject, view: TargetView, vault: VaultView) -> dict[str, SecretValue]:

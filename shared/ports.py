@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shared.model import SecretValue, VaultRead
 from shared.notice import ChangeNotice
+from shared.nudge import Pod
 from shared.observed import Claim, ClassView, Driver, KubernetesSecret, PodStatus, VaultAnswer
 
 
@@ -58,6 +59,14 @@ class Cluster(Protocol):
         Other keys, labels, annotations and the type stay. Raises `ConflictError` when the Secret is not the one that
         was read any more.
         """
+        ...
+
+    async def pods(self, namespace: str) -> Sequence[Pod]:
+        """List the running pods of a namespace with what they mount."""
+        ...
+
+    async def wake(self, namespace: str, pod: str, state: str) -> None:
+        """Annotate a pod, so that its kubelet looks at its volumes now. A pod that is gone is no failure."""
         ...
 
 

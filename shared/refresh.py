@@ -14,6 +14,7 @@ from datetime import datetime
 from shared import observe, plan, reading
 from shared.errors import ConflictError, FanoutError, PermanentError, TransientError, describe_fault
 from shared.model import Target, VaultObject
+from shared.nudge import Wake
 from shared.observe import Sight
 from shared.outcome import Action, TargetOutcome
 from shared.plan import Keep, Leave, Postpone, Step, TargetView, VaultView, Write
@@ -29,9 +30,13 @@ TRIES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """What a refresh is about: the object, its vault, and until when (the loop's clock) it may take."""
+    """What a refresh is about: the object and the event's version, its vault, and how long it may take.
+
+    `ends` is on the loop's clock.
+    """
 
     about: VaultObject
+    version: str
     vault: Vault
     vault_host: str
     ends: float
@@ -48,7 +53,7 @@ async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads)
     if isinstance(seen, FanoutError):
         shared.leave()
         return (_failed(Target(cluster=cluster.name, namespace="", secret=""), seen, errand.now()),)
-    unseen = tuple(_settle(Postpone(target=item.target, error=item.error), errand.now()) for item in seen.unseen)
+    unseen = tuple(_failed(item.target, item.error, errand.now()) for item in seen.unseen)
     vault = await _ask(errand, seen, shared)
     steps = plan.plan_refresh(errand.about, seen.views, vault).steps
     views = {id(step): view for step, view in zip(steps, seen.views, strict=True)}
@@ -97,7 +102,7 @@ async def _carry_out(errand: Errand, cluster: Cluster, step: Step, view: TargetV
                 vault = await reading.read_now(errand.vault, tuple(plan.reads([view])), tuple(plan.claims([view])))
                 step = plan.plan_refresh(errand.about, [view], vault).steps[0]
             if not isinstance(step, Write):
-                return _settle(step, errand.now())
+                return _settle(step, errand.version, errand.now())
             version = await cluster.write(step.secret, step.data)
             return _written(step, version, errand.now())
         except ConflictError as error:
@@ -141,11 +146,12 @@ def _written(step: Write, version: str, at: datetime) -> TargetOutcome:
         keys=step.keys,
         resource_version=version,
         previous=step.secret.resource_version,
+        wake=_wake(step, version),
     )
 
 
-def _settle(step: Keep | Leave | Postpone, at: datetime) -> TargetOutcome:
-    """Turn a step that needs no write into its outcome."""
+def _settle(step: Keep | Leave | Postpone, version: str, at: datetime) -> TargetOutcome:
+    """Turn a step that needs no write into its outcome. `version` is the event's, for pods that only mount files."""
     if isinstance(step, Keep):
         return TargetOutcome(
             target=step.target,
@@ -155,6 +161,7 @@ def _settle(step: Keep | Leave | Postpone, at: datetime) -> TargetOutcome:
             holds=step.holds,
             keys=step.keys,
             resource_version=step.secret.resource_version,
+            wake=_wake(step, step.secret.resource_version),
         )
     if isinstance(step, Leave):
         return TargetOutcome(
@@ -164,8 +171,14 @@ def _settle(step: Keep | Leave | Postpone, at: datetime) -> TargetOutcome:
             owner=str(step.driver),
             reason=step.reason,
             detail=step.detail,
+            wake=_wake(step, version) if step.remounts else None,
         )
     return _failed(step.target, step.error, at)
+
+
+def _wake(step: Write | Keep | Leave, state: str) -> Wake:
+    """Name the pods that wait for a target: those that mount its Secret, and those whose class mounts anew."""
+    return Wake(namespace=step.target.namespace, secret=step.target.secret, classes=step.remounts, state=state)
 
 
 def _failed(target: Target, error: FanoutError, at: datetime) -> TargetOutcome:

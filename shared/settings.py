@@ -26,6 +26,7 @@ NAMES = (
     "VAULT_TIMEOUT_SECONDS",
     "CLUSTER_TIMEOUT_SECONDS",
     "CLUSTER_CONCURRENCY",
+    "NUDGE_PODS",
     "TOPIC_TIMEOUT_SECONDS",
 )
 """The settings that this package reads. The host's own (FUNCTIONS_WORKER_RUNTIME, AzureWebJobsStorage) are not here."""
@@ -67,6 +68,8 @@ class Settings:
     clusters: tuple[ClusterSetting, ...]
     bus: BusSetting
     client_id: str = ""
+    nudging: bool = True
+    """Whether pods that mount a refreshed Secret are annotated, so that their kubelet looks at once."""
     deadline: float = 25.0
     """Seconds that one event may take. Event Grid waits 30 and then sends it again (azure-platform 1.4)."""
     vault_timeout: float = 8.0
@@ -89,6 +92,7 @@ class Settings:
             ),
             bus=_bus(environ),
             client_id=environ.get("AZURE_CLIENT_ID", "").strip(),
+            nudging=_switch(environ, "NUDGE_PODS", default=True),
             deadline=_seconds(environ, "EVENT_DEADLINE_SECONDS", default=25.0, low=topic_timeout + 2.0, high=28.0),
             vault_timeout=_seconds(environ, "VAULT_TIMEOUT_SECONDS", default=8.0, low=1.0, high=20.0),
             topic_timeout=topic_timeout,
@@ -170,6 +174,13 @@ def _seconds(environ: Mapping[str, str], name: str, *, default: float, low: floa
     if not low <= value <= high:
         raise SettingsError(f"{name} is wrong; expected seconds from {low:g} to {high:g}")
     return value
+
+
+def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in {"", "on", "off"}:
+        raise SettingsError(f"{name} is wrong; expected on or off")
+    return text == "on" if text else default
 
 
 def _count(environ: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

@@ -84,7 +84,7 @@ class Assembly:
         self._closing: list[Any] = [*[one.vault for one in vaults.values()], *clusters, bus, identity]
         if bus_identity is not identity:
             self._closing.append(bus_identity)
-        limits = Limits(deadline=settings.deadline, telling=settings.topic_timeout)
+        limits = Limits(deadline=settings.deadline, telling=settings.topic_timeout, nudging=settings.nudging)
         self.pipeline = Pipeline(Neighbours(vaults=vaults, clusters=clusters, bus=bus), limits)
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from shared.csi import render
 from shared.errors import ConflictError, PermanentError
 from shared.model import ObjectType, SecretMaterial, SecretValue, VaultRead
 from shared.notice import ChangeNotice, NoticeType
+from shared.nudge import Pod
 from shared.observed import Claim, ClassView, Driver, KubernetesSecret, PodStatus, VaultAnswer
 from shared.reason import Reason
 
@@ -217,6 +218,8 @@ class FakeCluster:
     secrets: dict[str, KubernetesSecret] = field(default_factory=dict)
     history: dict[str, list[KubernetesSecret]] = field(default_factory=dict)
     writes: int = 0
+    running: dict[str, list[Pod]] = field(default_factory=dict)
+    woken: dict[str, list[str]] = field(default_factory=dict)
     script: Script = field(init=False)
 
     def __post_init__(self) -> None:
@@ -258,6 +261,19 @@ class FakeCluster:
         """Read a Secret as it is now."""
         async with self.script.call("secret", f"{namespace}/{name}"):
             return self.secrets.get(f"{namespace}/{name}")
+
+    async def pods(self, namespace: str) -> Sequence[Pod]:
+        """List what was put into `running`."""
+        async with self.script.call("pods", namespace):
+            return list(self.running.get(namespace, ()))
+
+    async def wake(self, namespace: str, pod: str, state: str) -> None:
+        """Note the state in `woken`, and on the pod."""
+        async with self.script.call("wake", f"{namespace}/{pod}"):
+            self.woken.setdefault(f"{namespace}/{pod}", []).append(state)
+            self.running[namespace] = [
+                replace(one, woken_for=state) if one.name == pod else one for one in self.running[namespace]
+            ]
 
     async def write(self, secret: KubernetesSecret, data: Mapping[str, SecretValue]) -> str:
         """Merge into the Secret if it is still the one that was read."""

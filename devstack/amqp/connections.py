@@ -1,53 +1,35 @@
 """One TCP connection from its first byte to its last: headers, SASL, open, sessions, close (AMQP 1.0 parts 2.4, 5.3).
 
 Whatever a peer sends, only its own connection ends. Who may do what is not decided here: SASL lets everybody in, as
-Service Bus does, and the nodes ask for a token.
+Service Bus does, and the nodes ask for a token. A silent peer is waited for without end: on loopback none gets lost.
 """
 
 import asyncio
 import contextlib
 import logging
-import socket
-import struct
-from collections.abc import Coroutine
-from typing import TypeVar
 
 from devstack.amqp import framing
-from devstack.amqp.composites import Composite
-from devstack.amqp.errors import (
-    FRAMING,
-    INTERNAL,
-    INVALID_FIELD,
-    NOT_ALLOWED,
-    AmqpError,
-    ConnectionCutError,
-    ProtocolError,
-    SessionError,
-)
-from devstack.amqp.links import describe
+from devstack.amqp.channels import Channel
+from devstack.amqp.codec import Array, Symbol, UByte, UInt, UShort
+from devstack.amqp.errors import FRAMING, INTERNAL, NOT_ALLOWED, AmqpError, ConnectionCutError
 from devstack.amqp.nodes import Container
 from devstack.amqp.performatives import (
     Begin,
     Close,
+    Composite,
     End,
     Open,
     SaslInit,
     SaslMechanisms,
     SaslOutcome,
+    explain,
 )
 from devstack.amqp.sessions import Session
-from devstack.amqp.values import Array, Symbol, UByte, UInt, UShort
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-MAX_FRAME_SIZE = 65_536
-"""Bytes. Small enough that a large message comes in several frames."""
-
 _LEAST_FRAME_SIZE = 512
 _MAX_CHANNEL = 255
-_IDLE_TIMEOUT = 240.0
 _LINGER = 1.0
 _SHORTEST_HEARTBEAT = 0.5
 
@@ -59,27 +41,26 @@ class Connection:
     """A connection that a peer has made."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, container: Container) -> None:
-        self.max_frame_size = _LEAST_FRAME_SIZE
         self._reader = reader
         self._writer = writer
         self._container = container
-        self._open = False
-        self._sessions: dict[int, Session | None] = {}
+        self._channel = Channel(writer, 0, _LEAST_FRAME_SIZE)
+        self._max_frame_size = framing.MAX_FRAME_SIZE
+        self._sessions: dict[int, Session] = {}
         self._heartbeat: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Serve the peer until it leaves or breaks a rule. Raises nothing but CancelledError."""
         try:
-            refusal = await self._announce()
             await self._authenticate()
-            await self._answer_open(refusal)
+            await self._open()
             await self._converse()
         except AmqpError as error:
             await self._close(error)
         except (ConnectionCutError, OSError, EOFError):
-            self.cut()
+            self._channel.cut()
         except asyncio.CancelledError:
-            self.cut()
+            self._channel.cut()
             raise
         except Exception:
             logger.exception("a connection failed")
@@ -87,135 +68,76 @@ class Connection:
         finally:
             await self._end()
 
-    async def send(self, channel: int, performative: Composite | None, payload: bytes = b"") -> None:
-        """Send a frame. Raises OSError where the peer has gone."""
-        if self._writer.is_closing():
-            raise ConnectionResetError("the connection is closed")
-        self._writer.write(framing.encode_frame(channel, performative, payload))
-        await self._writer.drain()
-
-    def cut(self) -> None:
-        """End the connection without another byte: reset, as a network failure is.
-
-        Not merely closed: at an orderly end of the stream the aio SDK never closes its own side of the socket (its
-        `_disconnect` returns early in the state END), and every test that cuts would leak one.
-        """
-        sock = self._writer.get_extra_info("socket")
-        if sock is not None and not self._writer.is_closing():
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._writer.transport.abort()
-
-    async def _announce(self) -> AmqpError | None:
-        """Tell the container, and keep its refusal until the peer can understand it."""
-        try:
-            await self._container.connected()
-        except AmqpError as error:
-            return error
-        return None
-
     async def _authenticate(self) -> None:
-        if await self._read(self._reader.readexactly(len(framing.SASL_HEADER))) != framing.SASL_HEADER:
-            self._writer.write(framing.SASL_HEADER)  # What would have been understood; then the end (part 2.2).
-            raise ProtocolError(FRAMING, "no SASL header")
-        mechanisms = SaslMechanisms(Array(MECHANISMS))
-        offer = framing.encode_frame(0, mechanisms, kind=framing.SASL_FRAME)
-        self._writer.write(framing.SASL_HEADER + offer)
-        frame = await self._read_frame(framing.SASL_FRAME)
-        accepted = isinstance(frame.performative, SaslInit) and frame.performative.mechanism in MECHANISMS
-        outcome = SaslOutcome(UByte(0 if accepted else 1))
-        self._writer.write(framing.encode_frame(0, outcome, kind=framing.SASL_FRAME))
-        if not accepted:
-            raise ProtocolError(NOT_ALLOWED, "a mechanism that was not offered")
-        if await self._read(self._reader.readexactly(len(framing.AMQP_HEADER))) != framing.AMQP_HEADER:
-            self._writer.write(framing.AMQP_HEADER)
-            raise ProtocolError(FRAMING, "no AMQP header")
-        self._writer.write(framing.AMQP_HEADER)
+        await self._exchange_headers(framing.SASL_HEADER)
+        self._write_sasl(SaslMechanisms(Array(MECHANISMS)))
+        init = (await framing.read_frame(self._reader, kind=framing.SASL_FRAME)).performative
+        if not isinstance(init, SaslInit) or init.mechanism not in MECHANISMS:
+            self._write_sasl(SaslOutcome(UByte(1)))
+            raise AmqpError(NOT_ALLOWED, "a mechanism that was not offered")
+        self._write_sasl(SaslOutcome(UByte(0)))
+        await self._exchange_headers(framing.AMQP_HEADER)
 
-    async def _answer_open(self, refusal: AmqpError | None) -> None:
-        opening = (await self._read_frame()).performative
+    async def _exchange_headers(self, expected: bytes) -> None:
+        header = await self._reader.readexactly(len(expected))
+        self._writer.write(expected)  # Also to a peer that speaks something else, as part 2.2 asks.
+        if header != expected:
+            raise ConnectionCutError
+
+    def _write_sasl(self, performative: Composite) -> None:
+        self._writer.write(framing.encode_frame(0, performative, kind=framing.SASL_FRAME))
+
+    async def _open(self) -> None:
+        opening = (await framing.read_frame(self._reader)).performative
+        reply = Open("devstack", max_frame_size=UInt(framing.MAX_FRAME_SIZE), channel_max=UShort(_MAX_CHANNEL))
+        await self._channel.send(reply)
         if not isinstance(opening, Open):
-            raise ProtocolError(NOT_ALLOWED, "a connection begins with open")
-        reply = Open(
-            container_id="devstack",
-            max_frame_size=UInt(MAX_FRAME_SIZE),
-            channel_max=UShort(_MAX_CHANNEL),
-            idle_timeout=UInt(int(_IDLE_TIMEOUT * 1000)),
-        )
-        await self.send(0, reply)
-        self._open = True
-        if refusal is not None:
-            raise refusal
+            raise AmqpError(NOT_ALLOWED, "a connection begins with open")
         if opening.max_frame_size < _LEAST_FRAME_SIZE:
-            raise ProtocolError(INVALID_FIELD, f"a frame has at least {_LEAST_FRAME_SIZE} bytes")
-        self.max_frame_size = min(int(opening.max_frame_size), MAX_FRAME_SIZE)
+            raise AmqpError(FRAMING, f"a frame has at least {_LEAST_FRAME_SIZE} bytes")
+        self._max_frame_size = min(int(opening.max_frame_size), framing.MAX_FRAME_SIZE)
+        await self._container.opened()
         if opening.idle_timeout:
-            self._heartbeat = asyncio.create_task(self._beat(int(opening.idle_timeout) / 1000))
-        self._container.opened()
+            self._heartbeat = asyncio.create_task(self._beat(opening.idle_timeout / 1000))
 
     async def _converse(self) -> None:
         while True:
-            frame = await self._read_frame()
+            frame = await framing.read_frame(self._reader)
             match frame.performative:
                 case None:
                     pass
                 case Close():
-                    await self.send(0, Close())
+                    await self._channel.send(Close())
                     return
-                case Begin() as begin:
-                    await self._begin(frame.channel, begin)
-                case End():
-                    await self._end_session(frame.channel)
+                case End() if frame.channel in self._sessions:
+                    await self._sessions.pop(frame.channel).close()
+                    await Channel(self._writer, frame.channel, self._max_frame_size).send(End())
                 case performative:
-                    await self._pass_on(frame.channel, performative, frame.payload)
+                    session = self._find_session(frame.channel, performative)
+                    await session.handle(performative, frame.payload)
 
-    async def _begin(self, channel: int, begin: Begin) -> None:
-        if channel > _MAX_CHANNEL or self._sessions.get(channel) is not None:
-            raise ProtocolError(NOT_ALLOWED, f"no session can begin on channel {channel}")
-        session = Session(self, channel, begin, self._container)
-        self._sessions[channel] = session
-        await session.begin()
-
-    async def _pass_on(self, channel: int, performative: Composite, payload: bytes) -> None:
-        if channel not in self._sessions:
-            raise ProtocolError(NOT_ALLOWED, f"no session on channel {channel}")
-        session = self._sessions[channel]
-        if session is None:
-            return  # Under way when this side ended the session.
-        try:
-            await session.handle(performative, payload)
-        except SessionError as error:
-            self._sessions[channel] = None
-            await session.close()
-            await self.send(channel, End(describe(error)))
-
-    async def _end_session(self, channel: int) -> None:
-        session = self._sessions.pop(channel, None)
-        if session is not None:
-            await session.close()
-            await self.send(channel, End())
-
-    async def _read_frame(self, kind: int = framing.AMQP_FRAME) -> framing.Frame:
-        return await self._read(framing.read_frame(self._reader, kind=kind, max_size=MAX_FRAME_SIZE))
-
-    async def _read(self, reading: Coroutine[None, None, T]) -> T:
-        """Wait for the peer, twice as long as it was told to stay silent at most. Raises TimeoutError."""
-        async with asyncio.timeout(2 * _IDLE_TIMEOUT):
-            return await reading
+    def _find_session(self, number: int, performative: Composite) -> Session:
+        """Return the session on a channel, a new one for begin. Raises AmqpError."""
+        begins = isinstance(performative, Begin)
+        if number > _MAX_CHANNEL or begins is (number in self._sessions):
+            raise AmqpError(NOT_ALLOWED, f"{type(performative).__name__} on channel {number}")
+        if begins:
+            self._sessions[number] = Session(Channel(self._writer, number, self._max_frame_size), self._container)
+        return self._sessions[number]
 
     async def _beat(self, idle_timeout: float) -> None:
         """Show the peer twice in its idle timeout that this side lives."""
         with contextlib.suppress(OSError):
             while True:
                 await asyncio.sleep(max(idle_timeout / 2, _SHORTEST_HEARTBEAT))
-                await self.send(0, None)
+                await self._channel.send(None)
 
     async def _close(self, error: AmqpError) -> None:
         """Tell the peer why, and give it a moment to read that: closing at once would reset the connection."""
         with contextlib.suppress(OSError):
-            if self._open:
-                await self.send(0, Close(describe(error)))
+            await self._channel.send(Close(explain(error)))
             async with asyncio.timeout(_LINGER):
-                while await self._reader.read(MAX_FRAME_SIZE):
+                while await self._reader.read(framing.MAX_FRAME_SIZE):
                     pass
 
     async def _end(self) -> None:
@@ -223,11 +145,10 @@ class Connection:
             self._heartbeat.cancel()
             await asyncio.wait([self._heartbeat])
         for session in self._sessions.values():
-            if session is not None:
-                await session.close()
+            await session.close()
         self._writer.close()
         try:
             async with asyncio.timeout(_LINGER):
                 await self._writer.wait_closed()
         except OSError:
-            self.cut()  # Also where the peer does not read what is left: TimeoutError is an OSError.
+            self._channel.cut()  # Also where the peer does not read what is left: TimeoutError is an OSError.

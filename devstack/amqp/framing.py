@@ -4,10 +4,9 @@ import asyncio
 import struct
 from dataclasses import dataclass
 
-from devstack.amqp import composites
-from devstack.amqp.composites import Composite
-from devstack.amqp.errors import FRAMING, ProtocolError
-from devstack.amqp.performatives import PERFORMATIVES
+from devstack.amqp.codec import decode
+from devstack.amqp.errors import FRAMING, AmqpError
+from devstack.amqp.performatives import Composite, build
 
 AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
@@ -15,11 +14,15 @@ SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 AMQP_FRAME = 0
 SASL_FRAME = 1
 
+MAX_FRAME_SIZE = 65_536
+"""Bytes. Small enough that a large message comes in several frames."""
+
 OVERHEAD = 8
 """Bytes of a frame before its performative."""
 
 _LAYOUT = struct.Struct(">IBBH")
-_LEAST_OFFSET = 2
+_OFFSET = 2
+"""In words of four bytes. An extended header would make it more; nobody sends one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +34,20 @@ class Frame:
     payload: bytes = b""
 
 
-async def read_frame(reader: asyncio.StreamReader, *, kind: int, max_size: int) -> Frame:
+async def read_frame(reader: asyncio.StreamReader, *, kind: int = AMQP_FRAME) -> Frame:
     """Read one frame of a kind.
 
-    Raises ProtocolError for a frame that is too large or none at all, DecodeError for a body that cannot be read, and
+    Raises AmqpError for a frame that is too large, none at all or has a body that cannot be read, and
     asyncio.IncompleteReadError where the peer has gone.
     """
-    size, offset, found, channel = _LAYOUT.unpack(await reader.readexactly(_LAYOUT.size))
-    if size > max_size:
-        raise ProtocolError(FRAMING, f"a frame of {size} bytes, {max_size} are allowed")
-    if offset < _LEAST_OFFSET or size < 4 * offset or found != kind:
-        raise ProtocolError(FRAMING, "no frame begins like this")
-    rest = await reader.readexactly(size - _LAYOUT.size)
-    body = rest[4 * offset - _LAYOUT.size :]
+    size, offset, found, channel = _LAYOUT.unpack(await reader.readexactly(OVERHEAD))
+    if not OVERHEAD <= size <= MAX_FRAME_SIZE or offset != _OFFSET or found != kind:
+        raise AmqpError(FRAMING, f"no frame begins like this, or one of more than {MAX_FRAME_SIZE} bytes")
+    body = await reader.readexactly(size - OVERHEAD)
     if not body:
         return Frame(channel, None)
-    performative, end = composites.decode_composite(body, PERFORMATIVES)
-    return Frame(channel, performative, body[end:])
+    performative, end = decode(body)
+    return Frame(channel, build(performative), body[end:])
 
 
 def encode_frame(
@@ -55,4 +55,4 @@ def encode_frame(
 ) -> bytes:
     """Return the bytes of a frame."""
     body = performative.encode() if performative else b""
-    return _LAYOUT.pack(OVERHEAD + len(body) + len(payload), _LEAST_OFFSET, kind, channel) + body + payload
+    return _LAYOUT.pack(OVERHEAD + len(body) + len(payload), _OFFSET, kind, channel) + body + payload

@@ -1,6 +1,6 @@
 """What the server behind the engine has to provide: a container with nodes that take and give messages.
 
-Every method may raise `AmqpError` (the peer is refused with its condition) or `ConnectionCutError` (the connection
+Every coroutine may raise `AmqpError` (the peer is refused with its condition) or `ConnectionCutError` (the connection
 ends without another byte). The requests of one connection come one after another, in the order of the wire; only
 `Supply.take` is called from each link's own task.
 """
@@ -26,23 +26,19 @@ class Delivery:
 class LinkRequest:
     """A link that the peer asks for.
 
-    `address` is the node: the target of a peer that sends, the source of one that receives. `reply_address` is the
-    other end, where a receiving peer wants its responses. `settled` is a receiving peer's wish for deliveries that
-    need no outcome, `filters` names what it wants to choose by. Links of one `session` can belong together.
+    `address` is the node: the target of a peer that sends, the source of one that receives. `settled` is a receiving
+    peer's wish for deliveries that need no outcome, `filters` names what it wants to choose by. Links of one `session`
+    can belong together.
     """
 
     session: object
     address: str
-    reply_address: str = ""
     settled: bool = False
     filters: tuple[str, ...] = ()
 
 
 class Sink(Protocol):
     """A node that takes messages."""
-
-    max_message_size: int
-    """In bytes. The engine refuses what is larger."""
 
     async def accept(self, delivery: Delivery) -> None:
         """Take a message. Returning accepts it, raising AmqpError rejects it."""
@@ -67,11 +63,8 @@ class Supply(Protocol):
 class Container(Protocol):
     """The server as one connection sees it."""
 
-    async def connected(self) -> None:
-        """Hear of a new TCP connection, before anything is answered. AmqpError closes it after the handshake."""
-
-    def opened(self) -> None:
-        """Hear that the AMQP connection is open."""
+    async def opened(self) -> None:
+        """Hear that the connection is open."""
 
     async def provide_sink(self, request: LinkRequest) -> Sink:
         """Return the node that a peer may send to."""

@@ -1,69 +1,92 @@
-"""What two AMQP 1.0 peers say to one another (parts 2.7 and 5.3), and the outcomes of deliveries (part 3.4).
+"""What two AMQP 1.0 peers say to one another (parts 2.7, 5.3), and the outcomes of deliveries (part 3.4).
 
-Fields stand in wire order. Those that nothing here looks at (locales, capabilities) are typed `object`.
+Each is a list with a descriptor whose fields stand in wire order. The annotations are the schema: a field that arrives
+as another type raises `DecodeError`, one that is missing or null takes its default, and what follows the fields that
+are listed here is not looked at. `object` marks a field that only keeps its place, or is checked where it is read.
 """
 
+import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from devstack.amqp.composites import Composite
-from devstack.amqp.values import Described, Symbol, UByte, UInt, ULong, UShort
-
-Fields = dict[object, object]
-"""A map with symbols as keys."""
+from devstack.amqp.codec import Described, Symbol, UByte, UInt, ULong, UShort, encode
+from devstack.amqp.errors import AmqpError, DecodeError
 
 NO_LIMIT = UInt(0xFFFF_FFFF)
-NO_CHANNEL_LIMIT = UShort(0xFFFF)
 
 SETTLED = UByte(1)
 MIXED = UByte(2)
 """What a sender does about settling: always, or as it likes."""
 
-FIRST = UByte(0)
-"""A receiver that settles without waiting for the sender."""
+
+class Composite:
+    """A list with a descriptor and named fields."""
+
+    __slots__ = ()
+
+    CODE: ClassVar[int]
+
+    @classmethod
+    def read(cls, values: object) -> Self:
+        """Build the composite from a decoded list. Raises DecodeError."""
+        if not isinstance(values, list):
+            raise DecodeError(f"{cls.__name__} is no list")
+        found: dict[str, Any] = {}
+        fields: Any = cls
+        for field, value in zip(dataclasses.fields(fields), values, strict=False):
+            if value is None:
+                continue
+            found[field.name] = build(value) if isinstance(value, Described) else value
+            expected: Any = field.type
+            if not isinstance(found[field.name], expected):
+                raise DecodeError(f"{field.name} of {cls.__name__} is a {type(value).__name__}")
+        try:
+            return cls(**found)
+        except TypeError as error:
+            raise DecodeError(f"{cls.__name__} lacks a mandatory field") from error
+
+    def describe(self) -> Described:
+        """Return the value that is encoded. Fields that are None go out as null, also the last ones."""
+        instance: Any = self
+        values = [getattr(self, field.name) for field in dataclasses.fields(instance)]
+        described = [value.describe() if isinstance(value, Composite) else value for value in values]
+        return Described(self.CODE, described)
+
+    def encode(self) -> bytes:
+        """Return the encoding."""
+        return encode(self.describe())
+
+
+def build(value: object) -> Composite:
+    """Build the composite that a decoded value is. Raises DecodeError."""
+    if isinstance(value, Described) and isinstance(value.descriptor, ULong) and value.descriptor in _COMPOSITES:
+        return _COMPOSITES[value.descriptor].read(value.value)
+    raise DecodeError("something else than what is known here")
 
 
 @dataclass(frozen=True, slots=True)
 class Error(Composite):
-    """Why something failed.
+    """Why something failed. The SDK reads all three fields by position (local-stack 1.5, trap 1)."""
 
-    All three fields go out even when null: the SDK reads them by position (local-stack 1.5, trap 1).
-    """
-
-    CODE: ClassVar[int] = 0x1D
+    CODE = 0x1D
 
     condition: Symbol
     description: str | None = None
-    info: Fields | None = None
-
-    @classmethod
-    def shortest(cls) -> int:
-        """Answer three."""
-        return 3
-
-
-@dataclass(frozen=True, slots=True)
-class Received(Composite):
-    """How far a transfer has come. No outcome."""
-
-    CODE: ClassVar[int] = 0x23
-
-    section_number: UInt | None = None
-    section_offset: ULong | None = None
+    info: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted(Composite):
     """The delivery is done with."""
 
-    CODE: ClassVar[int] = 0x24
+    CODE = 0x24
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected(Composite):
     """The delivery cannot be processed."""
 
-    CODE: ClassVar[int] = 0x25
+    CODE = 0x25
 
     error: Error | None = None
 
@@ -72,18 +95,18 @@ class Rejected(Composite):
 class Released(Composite):
     """The delivery was not processed and is free for others."""
 
-    CODE: ClassVar[int] = 0x26
+    CODE = 0x26
 
 
 @dataclass(frozen=True, slots=True)
 class Modified(Composite):
     """The delivery was tried, or is not wanted here."""
 
-    CODE: ClassVar[int] = 0x27
+    CODE = 0x27
 
     delivery_failed: bool | None = None
     undeliverable_here: bool | None = None
-    message_annotations: Fields | None = None
+    message_annotations: object = None
 
 
 Outcome = Accepted | Rejected | Released | Modified
@@ -93,97 +116,77 @@ Outcome = Accepted | Rejected | Released | Modified
 class Source(Composite):
     """Where messages come from."""
 
-    CODE: ClassVar[int] = 0x28
+    CODE = 0x28
 
     address: str | None = None
-    durable: UInt | None = None
-    expiry_policy: Symbol | None = None
-    timeout: UInt | None = None
-    dynamic: bool | None = None
+    durable: object = None
+    expiry_policy: object = None
+    timeout: object = None
+    dynamic: object = None
     dynamic_node_properties: object = None
-    distribution_mode: Symbol | None = None
-    filter: Fields | None = None
-    default_outcome: object = None
-    outcomes: object = None
-    capabilities: object = None
+    distribution_mode: object = None
+    filter: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target(Composite):
     """Where messages go."""
 
-    CODE: ClassVar[int] = 0x29
+    CODE = 0x29
 
     address: str | None = None
-    durable: UInt | None = None
-    expiry_policy: Symbol | None = None
-    timeout: UInt | None = None
-    dynamic: bool | None = None
-    dynamic_node_properties: object = None
-    capabilities: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class Open(Composite):
-    """The connection begins."""
+    """The connection begins. `idle_timeout` is in milliseconds."""
 
-    CODE: ClassVar[int] = 0x10
+    CODE = 0x10
 
     container_id: str
     hostname: str | None = None
     max_frame_size: UInt = NO_LIMIT
-    channel_max: UShort = NO_CHANNEL_LIMIT
+    channel_max: UShort | None = None
     idle_timeout: UInt | None = None
-    outgoing_locales: object = None
-    incoming_locales: object = None
-    offered_capabilities: object = None
-    desired_capabilities: object = None
-    properties: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin(Composite):
     """A session begins."""
 
-    CODE: ClassVar[int] = 0x11
+    CODE = 0x11
 
     remote_channel: UShort | None = None
     next_outgoing_id: UInt
     incoming_window: UInt
     outgoing_window: UInt
     handle_max: UInt = NO_LIMIT
-    offered_capabilities: object = None
-    desired_capabilities: object = None
-    properties: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attach(Composite):
     """A link begins. `role` is True for the end that receives."""
 
-    CODE: ClassVar[int] = 0x12
+    CODE = 0x12
 
     name: str
     handle: UInt
     role: bool
     snd_settle_mode: UByte = MIXED
-    rcv_settle_mode: UByte = FIRST
-    source: Source | Described | None = None
-    target: Target | Described | None = None
-    unsettled: Fields | None = None
-    incomplete_unsettled: bool | None = None
+    rcv_settle_mode: UByte | None = None
+    source: Source | None = None
+    target: Target | None = None
+    unsettled: object = None
+    incomplete_unsettled: object = None
     initial_delivery_count: UInt | None = None
     max_message_size: ULong | None = None
-    offered_capabilities: object = None
-    desired_capabilities: object = None
-    properties: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow(Composite):
     """Windows of a session and, with a handle, the credit of a link."""
 
-    CODE: ClassVar[int] = 0x13
+    CODE = 0x13
 
     next_incoming_id: UInt | None = None
     incoming_window: UInt
@@ -194,15 +197,13 @@ class Flow(Composite):
     link_credit: UInt | None = None
     available: UInt | None = None
     drain: bool = False
-    echo: bool = False
-    properties: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer(Composite):
     """A message, or a part of one. The bytes follow in the same frame."""
 
-    CODE: ClassVar[int] = 0x14
+    CODE = 0x14
 
     handle: UInt
     delivery_id: UInt | None = None
@@ -210,32 +211,26 @@ class Transfer(Composite):
     message_format: UInt | None = None
     settled: bool | None = None
     more: bool = False
-    rcv_settle_mode: UByte | None = None
-    state: Described | None = None
-    resume: bool = False
-    aborted: bool = False
-    batchable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Disposition(Composite):
     """What became of deliveries. `role` is True from the end that received them."""
 
-    CODE: ClassVar[int] = 0x15
+    CODE = 0x15
 
     role: bool
     first: UInt
     last: UInt | None = None
     settled: bool = False
-    state: Accepted | Rejected | Released | Modified | Received | Described | None = None
-    batchable: bool = False
+    state: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Detach(Composite):
     """A link ends."""
 
-    CODE: ClassVar[int] = 0x16
+    CODE = 0x16
 
     handle: UInt
     closed: bool = False
@@ -246,7 +241,7 @@ class Detach(Composite):
 class End(Composite):
     """A session ends."""
 
-    CODE: ClassVar[int] = 0x17
+    CODE = 0x17
 
     error: Error | None = None
 
@@ -255,7 +250,7 @@ class End(Composite):
 class Close(Composite):
     """The connection ends."""
 
-    CODE: ClassVar[int] = 0x18
+    CODE = 0x18
 
     error: Error | None = None
 
@@ -264,7 +259,7 @@ class Close(Composite):
 class SaslMechanisms(Composite):
     """The ways to authenticate that the server offers."""
 
-    CODE: ClassVar[int] = 0x40
+    CODE = 0x40
 
     mechanisms: object
 
@@ -273,34 +268,30 @@ class SaslMechanisms(Composite):
 class SaslInit(Composite):
     """The way that the client takes."""
 
-    CODE: ClassVar[int] = 0x41
+    CODE = 0x41
 
     mechanism: Symbol
-    initial_response: bytes | None = None
-    hostname: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SaslOutcome(Composite):
-    """Whether it led anywhere: 0 yes, 1 no."""
+    """Whether it led anywhere: 0 yes."""
 
-    CODE: ClassVar[int] = 0x44
+    CODE = 0x44
 
     code: UByte
-    additional_data: bytes | None = None
 
 
-PERFORMATIVES: tuple[type[Composite], ...] = (
-    Open,
-    Begin,
-    Attach,
-    Flow,
-    Transfer,
-    Disposition,
-    Detach,
-    End,
-    Close,
-    SaslMechanisms,
-    SaslInit,
-    SaslOutcome,
-)
+_COMPOSITES: dict[int, type[Composite]] = {
+    kind.CODE: kind
+    for kind in (
+        *(Error, Accepted, Rejected, Released, Modified, Source, Target),
+        *(Open, Begin, Attach, Flow, Transfer, Disposition, Detach, End, Close),
+        *(SaslMechanisms, SaslInit, SaslOutcome),
+    )
+}
+
+
+def explain(error: AmqpError) -> Error:
+    """Return the error as it is sent."""
+    return Error(Symbol(error.condition), error.description, {})

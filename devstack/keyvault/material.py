@@ -6,7 +6,6 @@ DER and SHA-1 thumbprint.
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography import x509
@@ -14,32 +13,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-PKCS12: Final = "application/x-pkcs12"
-PEM: Final = "application/x-pem-file"
+from devstack.keyvault.objects import Version
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521", "secp256k1": "P-256K"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """An imported certificate: the secret's value and content type, and what the other two objects show.
-
-    `not_before` and `expires_on` are the certificate's validity in Unix seconds.
-    """
-
-    value: str = field(repr=False)
-    content_type: str
-    cer: bytes = field(repr=False)
-    thumbprint: bytes
-    jwk: Mapping[str, object]
-    not_before: int
-    expires_on: int
-
-
-def read_certificate(*, pfx: bytes | None = None, pem: str | None = None, cer: bytes | None = None) -> Certificate:
-    """Take a PFX (without password) or a PEM (private key, then the chain) apart.
+def read_certificate(
+    name: str, *, pfx: bytes | None = None, pem: str | None = None, cer: bytes | None = None
+) -> tuple[Version, Version, Version]:
+    """Take a PFX (without password) or a PEM (private key, then the chain) apart into secret, key and certificate.
 
     `cer` is the leaf's DER; without it the leaf is found in the PFX, or is the first certificate of the PEM.
 
@@ -49,22 +33,25 @@ def read_certificate(*, pfx: bytes | None = None, pem: str | None = None, cer: b
     if (pfx is None) == (pem is None):
         raise ValueError("give either pfx or pem")
     if pfx is not None:
-        value, content_type = base64.b64encode(pfx).decode(), PKCS12
-        leaf = x509.load_der_x509_certificate(cer) if cer else pkcs12.load_key_and_certificates(pfx, None)[1]
+        value, content_type = base64.b64encode(pfx).decode(), "application/x-pkcs12"
+        leaf = pkcs12.load_key_and_certificates(pfx, None)[1]
     else:
-        value, content_type = pem or "", PEM
-        leaf = x509.load_der_x509_certificate(cer) if cer else x509.load_pem_x509_certificate(value.encode())
+        value, content_type = pem or "", "application/x-pem-file"
+        leaf = x509.load_pem_x509_certificate(value.encode())
+    if cer is not None:
+        leaf = x509.load_der_x509_certificate(cer)
     if leaf is None:
         raise ValueError("the PFX holds no certificate")
-    return Certificate(
-        value=value,
-        content_type=content_type,
-        cer=leaf.public_bytes(serialization.Encoding.DER),
-        thumbprint=leaf.fingerprint(hashes.SHA1()),  # noqa: S303 the service's x5t is SHA-1 by definition
-        jwk=public_jwk(leaf.public_key()),
-        not_before=int(leaf.not_valid_before_utc.timestamp()),
-        expires_on=int(leaf.not_valid_after_utc.timestamp()),
+    der, sha1 = leaf.public_bytes(serialization.Encoding.DER), hashes.SHA1()  # noqa: S303 the service's x5t by definition
+    backing = (
+        Version(kind="secret", name=name, value=value, content_type=content_type, managed=True),
+        Version(kind="key", name=name, jwk=public_jwk(leaf.public_key()), managed=True),
+        Version(kind="cert", name=name, cer=der, thumbprint=leaf.fingerprint(sha1), content_type=content_type),
     )
+    for version in backing:
+        version.not_before = int(leaf.not_valid_before_utc.timestamp())
+        version.expires_on = int(leaf.not_valid_after_utc.timestamp())
+    return backing
 
 
 def public_jwk(key: object) -> Mapping[str, object]:

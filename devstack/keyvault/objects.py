@@ -1,4 +1,4 @@
-"""One version of a vault object, as the store keeps it. No rules here but the names' and the shape's."""
+"""What a vault holds and what is asked of it, as values. No rules here but the names' and the shape's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,10 +6,21 @@ from typing import Final, Literal
 
 ObjectType = Literal["secret", "key", "cert"]
 
+Operation = Literal[
+    "list", "get", "list versions", "set", "update", "delete", "list deleted", "get deleted", "recover", "purge"
+]
+
 COLLECTIONS: Final[Mapping[ObjectType, str]] = {"secret": "secrets", "key": "keys", "cert": "certificates"}
 """The path segment of each type."""
 
-TYPES: Final[Mapping[str, ObjectType]] = {collection: kind for kind, collection in COLLECTIONS.items()}
+_ACTIONS: Final[Mapping[Operation, str]] = {
+    "get": "getSecret/action",
+    "set": "setSecret/action",
+    "update": "update/action",
+    "delete": "delete",
+    "recover": "recover/action",
+    "purge": "purge/action",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,14 +43,13 @@ class Version:
     tags: dict[str, str] = field(default_factory=dict)
     content_type: str | None = None
     managed: bool = False
-    previous_version: str | None = None
     value: str = field(default="", repr=False)
     jwk: Mapping[str, object] = field(default_factory=dict)
     cer: bytes = field(default=b"", repr=False)
     thumbprint: bytes = b""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
     """What soft deletion keeps of one object: its versions, oldest first, and the two dates (Unix seconds)."""
 
@@ -47,7 +57,43 @@ class Deleted:
     deleted: int
     scheduled_purge: int
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultChange:
+    """A new version came into being: one of a secret or key, or the three of a certificate at once.
+
+    Times are Unix seconds; `not_before` and `expires_on` are None when the attribute is unset.
+    """
+
+    types: tuple[ObjectType, ...]
+    name: str
+    version: str
+    created: int
+    not_before: int | None
+    expires_on: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as fault rules, rights and assertions see it.
+
+    An empty `version` asks for the latest, an empty `name` for the whole collection. `identity` is the token's.
+    `status` is 0 until the answer is known (-1: cut off). `at` is when it came, in Unix seconds; two requests are
+    equal whenever they came.
+    """
+
+    method: str
+    operation: Operation
+    kind: ObjectType
+    name: str = ""
+    version: str = ""
+    identity: str = ""
+    status: int = 0
+    at: float = field(default=0.0, compare=False)
+
     @property
-    def latest(self) -> Version:
-        """The version that was current when the object was deleted."""
-        return self.versions[-1]
+    def action(self) -> str:
+        """The data action that a role has to allow."""
+        if self.kind == "secret":
+            return f"Microsoft.KeyVault/vaults/secrets/{_ACTIONS.get(self.operation, 'readMetadata/action')}"
+        return f"Microsoft.KeyVault/vaults/{COLLECTIONS[self.kind]}/read"

@@ -27,18 +27,10 @@ class Denial(enum.Enum):
     def refusal(self, *, vault: str, identity: str, action: str) -> Refusal:
         """Return the 403 that the service gives for this reason."""
         if self is Denial.FIREWALL:
-            message = (
-                "Client address is not authorized and caller is not a trusted service.\r\n"
-                f"Client address: 127.0.0.1\r\nCaller: appid={identity}\r\nVault: {vault};location=loopback"
-            )
+            why, asked = "Client address is not authorized and caller is not a trusted service.", "127.0.0.1"
         else:
-            message = (
-                "Caller is not authorized to perform action on resource.\r\n"
-                "If role assignments, deny assignments or role definitions were changed recently, "
-                "please observe propagation time.\r\n"
-                f"Caller: appid={identity}\r\nAction: '{action}'\r\n"
-                f"Assignment: (not found)\r\nVault: {vault};location=loopback\r\n"
-            )
+            why, asked = "Caller is not authorized to perform action on resource.", action
+        message = f"{why}\r\nCaller: appid={identity}\r\nAction: '{asked}'\r\nVault: {vault};location=loopback\r\n"
         return Refusal(403, "Forbidden", message, self.value)
 
 
@@ -59,17 +51,10 @@ def throttle(retry_after: float = 1) -> Fault:
     )
 
 
-def not_found(kind: ObjectType, name: str, *, deleted: bool = False) -> Refusal:
-    """An object, a version, or with `deleted` a deleted object is not there."""
+def not_found(kind: ObjectType, name: str) -> Refusal:
+    """An object or a version, deleted or not, is not there."""
     noun = _NOUNS[kind]
-    if deleted:
-        return Refusal(404, f"{noun}NotFound", f"Deleted {noun} not found: {name}")
-    return Refusal(
-        404,
-        f"{noun}NotFound",
-        f"A {noun.lower()} with (name/id) {name} was not found in this key vault. If you recently deleted this "
-        f"{noun.lower()} you may be able to recover it using the correct recovery command.",
-    )
+    return Refusal(404, f"{noun}NotFound", f"A {noun.lower()} with (name/id) {name} was not found in this key vault.")
 
 
 def disabled_secret() -> Refusal:
@@ -79,14 +64,11 @@ def disabled_secret() -> Refusal:
 
 def deleted_name(kind: ObjectType, name: str) -> Refusal:
     """The name belongs to a soft-deleted object."""
-    noun = _NOUNS[kind]
-    return Refusal(
-        409,
-        "Conflict",
-        f"{noun} {name} is currently in a deleted but recoverable state, and its name cannot be reused; "
-        "in this state, the object can only be recovered or purged.",
-        "ObjectIsDeletedButRecoverable",
+    message = (
+        f"{_NOUNS[kind]} {name} is currently in a deleted but recoverable state, and its name cannot be reused; "
+        "in this state, the object can only be recovered or purged."
     )
+    return Refusal(409, "Conflict", message, "ObjectIsDeletedButRecoverable")
 
 
 def managed_object(name: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""A vault's semantics apart from any transport: versions, properties, soft delete, paging.
+"""A vault's semantics apart from any transport: versions, properties, soft delete.
 
 Names compare without case, as in the service. `latest` is the newest version even when it is disabled. Lists come in
 the order of names, version lists in the order of the version ids, which says nothing about age (lowkey-vault#467).
@@ -6,35 +6,19 @@ the order of names, version lists in the order of the version ids, which says no
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from devstack import clock as clocks
 from devstack.keyvault import refusals
-from devstack.keyvault.material import Certificate
-from devstack.keyvault.objects import COLLECTIONS, Deleted, ObjectType, Version
+from devstack.keyvault.objects import COLLECTIONS, Deleted, ObjectType, VaultChange, Version
 
 RETENTION_DAYS: Final = 90
 
 _NAME: Final = re.compile(r"[0-9A-Za-z-]{1,127}")
 _MAX_VALUE: Final = 25_600  # bytes, azure-platform 3.2
 _MAX_TAGS: Final = 15
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaultChange:
-    """A new version came into being: one of a secret or key, or the three of a certificate at once.
-
-    Times are Unix seconds; `not_before` and `expires_on` are None when the attribute is unset.
-    """
-
-    types: tuple[ObjectType, ...]
-    name: str
-    version: str
-    created: int
-    not_before: int | None
-    expires_on: int | None
+_EVERY_TYPE: Final = tuple(COLLECTIONS)
 
 
 class Store:
@@ -51,38 +35,30 @@ class Store:
         self._objects.clear()
         self._deleted.clear()
 
-    def set_secret(self, template: Version) -> Version:
-        """Add a version to a secret; the template's version and times are filled in."""
-        if len(template.value.encode(errors="surrogatepass")) > _MAX_VALUE:
-            raise refusals.bad_parameter(f"The secret's value is longer than {_MAX_VALUE} bytes.")
-        current = self._objects.get((template.kind, template.name.lower()))
-        if current and current[-1].managed:
-            raise refusals.managed_object(template.name)
-        return self._add([template])
+    def add(self, *made: Version) -> Version:
+        """Add a version to a secret or a key, or with one id to a certificate and what belongs to it; return the last.
 
-    def set_key(self, name: str, jwk: Mapping[str, object]) -> Version:
-        """Add a version to a key."""
-        current = self._objects.get(("key", name.lower()))
-        if current and current[-1].managed:
-            raise refusals.managed_object(name)
-        return self._add([Version(kind="key", name=name, jwk=jwk)])
-
-    def add_certificate(self, name: str, certificate: Certificate, tags: Mapping[str, str]) -> Version:
-        """Add a version to a certificate and, with the same id, to the secret and the key of that name."""
-        current = self._objects.get(("cert", name.lower()))
-        if not current and any((kind, name.lower()) in self._objects for kind in COLLECTIONS):
-            raise refusals.Refusal(409, "Conflict", f"{name} is already a secret or a key of its own.")
-        backing = [
-            Version(kind="secret", name=name, value=certificate.value, managed=True),
-            Version(kind="key", name=name, jwk=certificate.jwk, managed=True),
-            Version(kind="cert", name=name, cer=certificate.cer, thumbprint=certificate.thumbprint),
-        ]
-        backing[0].content_type = backing[2].content_type = certificate.content_type
-        for version in backing:
-            version.not_before, version.expires_on = certificate.not_before, certificate.expires_on
-            version.tags = dict(tags)
-            version.previous_version = current[-1].version if current else None
-        return self._add(backing)
+        What is filled in: the id, the times, and the name as it was first spelled.
+        """
+        for version in made:
+            self._require_addable(version)
+        identifier, now = uuid.uuid4().hex, int(self._clock())
+        for version in made:
+            known = self._objects.setdefault((version.kind, version.name.lower()), [])
+            version.name = known[0].name if known else version.name
+            version.version, version.created, version.updated = identifier, now, now
+            known.append(version)
+        self._announce(
+            VaultChange(
+                types=tuple(version.kind for version in made),
+                name=made[-1].name,
+                version=identifier,
+                created=now,
+                not_before=made[-1].not_before,
+                expires_on=made[-1].expires_on,
+            )
+        )
+        return made[-1]
 
     def get(self, kind: ObjectType, name: str, version: str = "") -> Version:
         """Return a version, or the latest. Disabled ones too: what to do about them is the reader's affair."""
@@ -120,97 +96,61 @@ class Store:
             each.enabled = enabled
             self.touch(each)
 
-    def owners(self, name: str) -> list[ObjectType]:
-        """Return the types under which a name can be deleted: not those that a certificate manages."""
-        found = [(kind, self._objects.get((kind, name.lower()))) for kind in COLLECTIONS]
-        return [kind for kind, versions in found if versions and not versions[-1].managed]
-
-    def deleted_owners(self, name: str) -> list[ObjectType]:
-        """Return the types under which a deleted name can be recovered or purged."""
-        self._purge_overdue()
-        found = [(kind, self._deleted.get((kind, name.lower()))) for kind in COLLECTIONS]
-        return [kind for kind, deleted in found if deleted and not deleted.latest.managed]
-
-    def delete(self, kind: ObjectType, name: str) -> Deleted:
-        """Soft-delete an object; a certificate takes its secret and key along."""
-        if self.get(kind, name).managed:
-            raise refusals.managed_object(name)
-        kinds: tuple[ObjectType, ...] = ("secret", "key", "cert") if kind == "cert" else (kind,)
+    def delete(self, name: str, kinds: Sequence[ObjectType] = _EVERY_TYPE) -> None:
+        """Soft-delete everything of that name and those types."""
+        keys = [(kind, name.lower()) for kind in kinds if (kind, name.lower()) in self._objects]
+        if not keys:
+            raise refusals.not_found(kinds[0], name)
         now = int(self._clock())
-        for each in kinds:
-            self._deleted[each, name.lower()] = Deleted(
-                versions=self._objects.pop((each, name.lower())),
-                deleted=now,
-                scheduled_purge=now + RETENTION_DAYS * 86_400,
+        for key in keys:
+            self._deleted[key] = Deleted(
+                versions=self._objects.pop(key), deleted=now, scheduled_purge=now + RETENTION_DAYS * 86_400
             )
-        return self._deleted[kind, name.lower()]
 
     def get_deleted(self, kind: ObjectType, name: str) -> Deleted:
         """Return a soft-deleted object."""
-        self._purge_overdue()
-        deleted = self._deleted.get((kind, name.lower()))
+        deleted = self._recoverable().get((kind, name.lower()))
         if deleted is None:
-            raise refusals.not_found(kind, name, deleted=True)
+            raise refusals.not_found(kind, name)
         return deleted
 
     def list_deleted(self, kind: ObjectType) -> list[Deleted]:
         """Return the soft-deleted objects of a type, by name."""
-        self._purge_overdue()
-        return [deleted for (each, _), deleted in sorted(self._deleted.items()) if each == kind]
+        return [deleted for (each, _), deleted in sorted(self._recoverable().items()) if each == kind]
 
-    def recover(self, kind: ObjectType, name: str) -> Version:
-        """Bring a soft-deleted object back with all its versions."""
-        self._refuse_managed_deleted(kind, name)
-        for each in self._deleted_together(kind, name):
-            self._objects[each, name.lower()] = self._deleted.pop((each, name.lower())).versions
-        return self.get(kind, name)
+    def recover(self, name: str, kinds: Sequence[ObjectType] = _EVERY_TYPE) -> None:
+        """Bring everything deleted of that name and those types back."""
+        for deleted in self.purge(name, kinds):
+            self._objects[deleted.versions[0].kind, name.lower()] = deleted.versions
 
-    def purge(self, kind: ObjectType, name: str) -> None:
-        """Forget a soft-deleted object."""
-        self._refuse_managed_deleted(kind, name)
-        for each in self._deleted_together(kind, name):
-            del self._deleted[each, name.lower()]
+    def purge(self, name: str, kinds: Sequence[ObjectType] = _EVERY_TYPE) -> list[Deleted]:
+        """Forget everything deleted of that name and those types, and return it."""
+        keys = [(kind, name.lower()) for kind in kinds if (kind, name.lower()) in self._recoverable()]
+        if not keys:
+            raise refusals.not_found(kinds[0], name)
+        return [self._deleted.pop(key) for key in keys]
 
-    def _add(self, backing: list[Version]) -> Version:
-        first = backing[-1]
-        _check_name(first.name)
-        if len(first.tags) > _MAX_TAGS:
+    def _require_addable(self, version: Version) -> None:
+        _check_name(version.name)
+        if len(version.tags) > _MAX_TAGS:
             raise refusals.bad_parameter(f"An object has at most {_MAX_TAGS} tags.")
-        self._purge_overdue()
-        for version in backing:
-            if (version.kind, first.name.lower()) in self._deleted:
-                raise refusals.deleted_name(version.kind, first.name)
-        identifier, now = uuid.uuid4().hex, int(self._clock())
-        for version in backing:
-            known = self._objects.setdefault((version.kind, first.name.lower()), [])
-            version.name = known[0].name if known else first.name
-            version.version, version.created, version.updated = identifier, now, now
-            known.append(version)
-        self._announce(
-            VaultChange(
-                types=tuple(version.kind for version in backing),
-                name=first.name,
-                version=identifier,
-                created=now,
-                not_before=first.not_before,
-                expires_on=first.expires_on,
-            )
-        )
-        return first
+        # A PFX may be longer than a secret that is set may be.
+        if not version.managed and len(version.value.encode(errors="replace")) > _MAX_VALUE:
+            raise refusals.bad_parameter(f"The secret's value is longer than {_MAX_VALUE} bytes.")
+        if (version.kind, version.name.lower()) in self._recoverable():
+            raise refusals.deleted_name(version.kind, version.name)
+        current = self._objects.get((version.kind, version.name.lower()))
+        if current and current[-1].managed and not version.managed:
+            raise refusals.managed_object(version.name)
+        if current and version.managed and not current[-1].managed:
+            raise refusals.Refusal(409, "Conflict", f"{version.name} is already a secret or a key of its own.")
 
-    def _deleted_together(self, kind: ObjectType, name: str) -> list[ObjectType]:
-        return [
-            each for each in COLLECTIONS if each == kind or (kind == "cert" and (each, name.lower()) in self._deleted)
-        ]
-
-    def _refuse_managed_deleted(self, kind: ObjectType, name: str) -> None:
-        if self.get_deleted(kind, name).latest.managed:
-            raise refusals.managed_object(name)
-
-    def _purge_overdue(self) -> None:
-        overdue = [key for key, deleted in self._deleted.items() if deleted.scheduled_purge <= self._clock()]
-        for key in overdue:
+    def _recoverable(self) -> dict[tuple[ObjectType, str], Deleted]:
+        """Return the deleted objects, without those whose time is over."""
+        now = self._clock()
+        for key in [key for key, deleted in self._deleted.items() if deleted.scheduled_purge <= now]:
             del self._deleted[key]
+        return self._deleted
 
 
 def _check_name(name: str) -> None:

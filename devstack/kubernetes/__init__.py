@@ -7,17 +7,15 @@ It serves the resources in `resources.RESOURCES`: get, list (selectors, pages), 
 replace, merge patch, delete, dry runs, access reviews, discovery. Reads from the bottom up:
 
     documents, resources, status     JSON, the table of kinds, errors
-    selectors, metadata, secret      which objects, and which are valid
-    store, registry                  state and its versions; the writing verbs
-    listing, watching                the reading verbs
-    access, discovery, verbs         requests, rights; one function for each verb
-    transport, api                   HTTP; the server as tests hold it
+    query, objects                   which objects are meant, and which are valid
+    store, registry, reading         state and its versions; the writing and the reading verbs
+    access, discovery                requests and rights; what the API says about itself
+    transport, api                   from HTTP to a verb and back; the server as tests hold it
 
 What it does not do, and how it says so:
 
-* Server-side apply and JSON patch: 415. Strategic merge patches are applied as merge patches, with a Warning header;
-  on custom resources they are refused with 415, as by the real server; with lists or `$` directives in them: 501.
-* Subresources (status, scale, log, exec, eviction) and deleting collections: 501. A write to an object therefore
+* Server-side apply, JSON patch, strategic merge patch: 415. `kubectl patch` needs `--type merge`.
+* Subresources (status, scale, log, exec, eviction): 501; deleting collections: 405. A write to an object therefore
   also sets its `status`.
 * Finalizers and graceful deletion: an object with finalizers is not deleted (501); every other goes at once, a
   namespace with all that is in it, whatever propagation policy is asked for. No garbage collection by owner.
@@ -25,10 +23,11 @@ What it does not do, and how it says so:
   no OpenAPI, so `kubectl apply` and `create` need `--validate=false`.
 * Defaults, admission, quota, controllers: a Deployment makes no pods, a pod does not run.
 * `managedFields` names each writer with operation Update and the time, without the fields.
-* `sendInitialEvents` on watches: 422. Tables, protobuf and YAML: JSON is sent instead, or 406 and 415; `kubectl auth
-  can-i` and `kubectl create namespace` send protobuf.
+* `sendInitialEvents` on watches: 422. `resourceVersionMatch` on lists: 501. Watches of one object: by field selector.
+* Tables, protobuf and YAML: JSON is sent whatever is accepted, and nothing else is read (400); `kubectl auth can-i`
+  and `kubectl create namespace` send protobuf.
 * Anonymous requests, impersonation (the header is passed over), client certificates: only bearer tokens.
-* Labels are not selected by `<` and `>`; the selectable fields are those in the table.
+* Labels are not selected by `in`, `notin`, `<` and `>`; the selectable fields are those in the table. No short names.
 """
 
 from devstack.kubernetes.access import Identity, Request, everything

@@ -1,37 +1,27 @@
 """`KubernetesApi`: the server as tests and the stack hold it, with a view of its state in process."""
 
 import base64
+import copy
 import json
 import ssl
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
-
-from aiohttp import web
+from dataclasses import replace
 
 from devstack import clock as clocks
-from devstack.faults import Faults
 from devstack.kubernetes import documents, resources
 from devstack.kubernetes.access import Identity, Request, Rights
 from devstack.kubernetes.documents import Document
-from devstack.kubernetes.registry import Registry, Write, key_of
+from devstack.kubernetes.registry import Write, key_of
 from devstack.kubernetes.resources import Address
-from devstack.kubernetes.store import Key, Store
-from devstack.kubernetes.transport import MAX_BODY, Transport
-from devstack.kubernetes.verbs import Verbs
+from devstack.kubernetes.transport import Transport
 
-_MAX_LINE = 64 * 1024  # bytes; Entra tokens with many groups outgrow aiohttp's 8 KiB
-_GRACE = 0.25  # seconds that a request under way has when the server stops
 _INITIAL_NAMESPACES = ("default", "kube-system")
 
 Documents = list[Document]
 
 
-class KubernetesApi:
-    """One cluster's API on a loopback port, between `start()` and `stop()` or inside `async with`.
-
-    State outlives `stop()`, and a second `start()` takes the same port again: an outage.
-    """
+class KubernetesApi(Transport):
+    """One cluster's API on a loopback port, between `start()` and `stop()` or inside `async with`."""
 
     def __init__(
         self,
@@ -40,7 +30,6 @@ class KubernetesApi:
         identities: Sequence[Identity] = (),
         clock: clocks.Clock = clocks.system,
         tls: ssl.SSLContext | None = None,
-        host: str = "127.0.0.1",
         port: int = 0,
         history: int = 1000,
     ) -> None:
@@ -49,81 +38,29 @@ class KubernetesApi:
         Without `tls` it speaks plain HTTP, over which kubectl sends no token. `history` is how many changes a watch
         or a paged list can reach back.
         """
+        super().__init__(identities=identities, clock=clock, history=history, port=port, tls=tls)
         self.name = name
-        self._tls = tls
-        self._host = host
-        self._port = port
-        self._store = Store(history=history)
-        self._registry = Registry(self._store, clock)
-        verbs = Verbs(self._store, self._registry)
-        self._transport = Transport(
-            store=self._store,
-            verbs=verbs,
-            identities=tuple(identities),
-            now=lambda: self._registry.clock(),  # noqa: PLW0108 - `set_clock` replaces the clock
-        )
-        self._runner: web.AppRunner | None = None
         self._populate()
-
-    async def start(self) -> None:
-        """Listen."""
-        app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_route("*", "/{path:.*}", self._transport.handle)
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            handler_cancellation=True,  # or a watch whose client has gone would stay
-            shutdown_timeout=_GRACE,
-            max_line_size=_MAX_LINE,
-            max_field_size=_MAX_LINE,
-        )
-        await runner.setup()
-        self._transport.open()
-        await web.TCPSite(runner, self._host, self._port, ssl_context=self._tls).start()
-        self._runner = runner
-        self._port = runner.addresses[0][1]
-
-    async def stop(self) -> None:
-        """End every watch and connection, and listen no more."""
-        if self._runner is not None:
-            self._transport.close()
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def url(self) -> str:
-        """Where the API is served. Meaningful once started."""
-        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
-
-    @property
-    def faults(self) -> Faults[Request]:
-        """The failures planned for this API."""
-        return self._transport.faults
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """Every request so far, refused ones too, oldest first."""
-        return tuple(self._transport.requests)
+        return tuple(self._requests)
 
     def clear_requests(self) -> None:
         """Forget the requests so far."""
-        self._transport.requests.clear()
+        self._requests.clear()
 
     def allow(self, user: str, allows: Rights) -> None:
         """Replace what a user may do. Raises KeyError for a user without a token."""
-        self._transport.allow(user, allows)
+        tokens = [identity.token for identity in self._identities.values() if identity.user == user]
+        if not tokens:
+            raise KeyError(user)
+        for token in tokens:
+            self._identities[token] = replace(self._identities[token], allows=allows)
 
     def set_clock(self, clock: clocks.Clock) -> None:
-        """Take the time of further writes from another clock."""
+        """Take the time of further requests and writes from another clock."""
         self._registry.clock = clock
 
     def apply(self, manifest: Document, *, manager: str = "devstack") -> Document:
@@ -148,28 +85,26 @@ class KubernetesApi:
         current = self._store.get(key_of(address))
         if current is None:
             metadata.pop("resourceVersion", None)
-            return documents.clone(self._registry.create(address, manifest, write))
+            return copy.deepcopy(self._registry.create(address, manifest, write))
         metadata |= {"resourceVersion": current["metadata"]["resourceVersion"], "uid": current["metadata"]["uid"]}
-        return documents.clone(self._registry.replace(address, manifest, write))
+        return copy.deepcopy(self._registry.replace(address, manifest, write))
 
     def get(self, plural: str, namespace: str, name: str) -> Document | None:
         """Return a copy of an object, or None. `namespace` is "" for what is cluster-scoped."""
-        return documents.clone(self._store.get(_key(plural, namespace, name)))
+        return copy.deepcopy(self._store.get(key_of(_address(plural, namespace, name))))
 
     def list(self, plural: str, namespace: str | None = None) -> Documents:
         """Return copies of a collection's objects, sorted by namespace and name."""
         collection = self._store.collection(resources.of_plural(plural).qualified)
-        return [documents.clone(found) for key, found in collection.items() if namespace in (None, key.namespace)]
+        return [copy.deepcopy(found) for key, found in collection.items() if namespace in (None, key.namespace)]
 
     def delete(self, plural: str, namespace: str, name: str) -> None:
         """Remove an object, whatever protects it. Raises ApiError 404."""
-        resource = resources.of_plural(plural)
-        address = Address(resource=resource, version=resource.versions[0], namespace=namespace, name=name)
-        self._registry.remove(address)
+        self._registry.remove(_address(plural, namespace, name))
 
     def history_of(self, plural: str, namespace: str, name: str) -> Documents:
         """Return every state that an object of that name has had since the last `clear()`, oldest first."""
-        return [documents.clone(state) for state in self._store.states(_key(plural, namespace, name))]
+        return copy.deepcopy(self._store.states(key_of(_address(plural, namespace, name))))
 
     def clear(self) -> None:
         """Remove every object, planned failure and history; resourceVersions go on counting."""
@@ -197,5 +132,5 @@ class KubernetesApi:
             self._registry.ensure_namespace(name, Write(manager="kube-apiserver"))
 
 
-def _key(plural: str, namespace: str, name: str) -> Key:
-    return Key(resources.of_plural(plural).qualified, namespace, name)
+def _address(plural: str, namespace: str, name: str) -> Address:
+    return Address(resource=resources.of_plural(plural), version="", namespace=namespace, name=name)

@@ -1,10 +1,8 @@
-"""JSON documents: reading them from bytes, copying, merging, looking inside. Nothing here knows Kubernetes' kinds."""
+"""JSON documents: read from bytes, merged. Nothing here knows Kubernetes' kinds."""
 
 import json
 from math import isfinite
-from typing import Any, NoReturn, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 Document = dict[str, Any]
 """A JSON object, as parsed."""
@@ -20,7 +18,7 @@ def parse(body: bytes) -> Document:
     or nests deeper than `MAX_DEPTH`.
     """
     try:
-        value = json.loads(body, parse_constant=_refuse_constant, parse_float=_read_float)
+        value = json.loads(body)
     except RecursionError:
         raise ValueError("exceeded max depth") from None
     except json.JSONDecodeError as error:
@@ -29,57 +27,20 @@ def parse(body: bytes) -> Document:
     except UnicodeDecodeError:
         raise ValueError("invalid JSON: not UTF-8") from None
     if not isinstance(value, dict):
-        raise ValueError(f"json: cannot unmarshal {type_name(value)} into an object")  # noqa: TRY004 - one error type
-    _check_depth(value)
+        raise ValueError("json: cannot unmarshal the body into an object")  # noqa: TRY004 - one error type
+    _check(value, 0)
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"invalid JSON: {name} is not a number")
-
-
-def _read_float(text: str) -> float:
-    number = float(text)
-    if not isfinite(number):
+def _check(value: object, depth: int) -> None:
+    """Refuse what Python reads and JSON or the rest of this server does not take."""
+    if depth == MAX_DEPTH:
+        raise ValueError("exceeded max depth")
+    if isinstance(value, float) and not isfinite(value):
         raise ValueError("invalid JSON: a number is out of range")
-    return number
-
-
-def _check_depth(value: Document) -> None:
-    """Walk level by level, because recursing is what is to be avoided."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return
-    raise ValueError("exceeded max depth")
-
-
-def type_name(value: object) -> str:
-    """Name a JSON value's type the way Go's decoder does in its errors."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"
-
-
-def clone(value: T) -> T:
-    """Copy a JSON value deeply."""
-    if isinstance(value, dict):
-        return {key: clone(item) for key, item in value.items()}  # type: ignore[return-value]  # T is that dict
-    if isinstance(value, list):
-        return [clone(item) for item in value]  # type: ignore[return-value]  # T is that list
-    return value
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        _check(child, depth + 1)
 
 
 def merge(target: object, patch: Document) -> Document:
@@ -88,18 +49,6 @@ def merge(target: object, patch: Document) -> Document:
     for key, value in patch.items():
         if value is None:
             merged.pop(key, None)
-        elif isinstance(value, dict):
-            merged[key] = merge(merged.get(key), value)
         else:
-            merged[key] = clone(value)
+            merged[key] = merge(merged.get(key), value) if isinstance(value, dict) else value
     return merged
-
-
-def lookup(document: Document, path: str) -> str:
-    """Return the text at a dotted path, or "" where there is none."""
-    value: object = document
-    for part in path.split("."):
-        if not isinstance(value, dict):
-            return ""
-        value = value.get(part)
-    return value if isinstance(value, str) else ""

@@ -5,29 +5,24 @@ external-secrets.io from peers; secret-sync.x-k8s.io from kubernetes-sigs/secret
 (config/crd/bases/secret-sync.x-k8s.io_secretsyncs.yaml).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A kind of object and how the API serves it."""
 
     group: str
     """"" for the core group."""
-    versions: tuple[str, ...]
-    """Served versions. The first is the preferred one, and the one that stored objects carry."""
     plural: str
     kind: str
-    namespaced: bool = True
-    custom: bool = False
-    """Defined by a CustomResourceDefinition. Such objects must name their kind, are listed with it, take no strategic
-    merge patch and are not replaced without a resourceVersion."""
-    short_names: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
+    namespaced: bool = field(default=True, kw_only=True)
+    versions: tuple[str, ...] = field(default=("v1",), kw_only=True)
+    """Served versions. The first is the preferred one, and the one that stored objects carry."""
+    custom: bool = field(default=False, kw_only=True)
+    """Defined by a CustomResourceDefinition. Such objects must name their kind, and are listed with it."""
+    fields: tuple[str, ...] = field(default=(), kw_only=True)
     """Field selectors beyond metadata.name and metadata.namespace."""
-    counts_generations: bool = False
-    """Whether metadata.generation counts the changes outside metadata and status."""
 
     @property
     def qualified(self) -> str:
@@ -35,74 +30,46 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
-    def qualified_kind(self) -> str:
-        """The kind in the server's messages: `Secret`, `Deployment.apps`."""
-        return f"{self.kind}.{self.group}" if self.group else self.kind
+    def counts_generations(self) -> bool:
+        """Whether metadata.generation counts the changes outside metadata and status."""
+        return self.custom or self.group == "apps"
 
-    def api_version(self, version: str | None = None) -> str:
+    def api_version(self, version: str = "") -> str:
         """Return the `apiVersion` of an object in the given (or the stored) version."""
         version = version or self.versions[0]
         return f"{self.group}/{version}" if self.group else version
 
 
-def _core(plural: str, kind: str, *short_names: str, namespaced: bool = True, fields: tuple[str, ...] = ()) -> Resource:
-    return Resource(
-        group="",
-        versions=("v1",),
-        plural=plural,
-        kind=kind,
-        namespaced=namespaced,
-        short_names=short_names,
-        fields=fields,
-    )
-
-
-def _apps(plural: str, kind: str, *short_names: str) -> Resource:
-    return Resource(
-        group="apps", versions=("v1",), plural=plural, kind=kind, short_names=short_names, counts_generations=True
-    )
-
-
-def _custom(group: str, versions: str, plural: str, kind: str, *short_names: str, namespaced: bool = True) -> Resource:
-    return Resource(
-        group=group,
-        versions=tuple(versions.split()),
-        plural=plural,
-        kind=kind,
-        namespaced=namespaced,
-        custom=True,
-        short_names=short_names,
-        counts_generations=True,
-    )
-
-
-_POD_FIELDS = ("spec.nodeName", "status.phase")
+_CSI = "secrets-store.csi.x-k8s.io"
+_EXTERNAL = "external-secrets.io"
+_BOTH = ("v1", "v1beta1")
 _EVENT_FIELDS = ("involvedObject.kind", "involvedObject.name", "involvedObject.namespace", "reason", "type")
 
-RESOURCES: tuple[Resource, ...] = (
-    _core("namespaces", "Namespace", "ns", namespaced=False, fields=("status.phase",)),
-    _core("secrets", "Secret", fields=("type",)),
-    _core("pods", "Pod", "po", fields=_POD_FIELDS),
-    _core("events", "Event", "ev", fields=_EVENT_FIELDS),
-    _apps("deployments", "Deployment", "deploy"),
-    _apps("statefulsets", "StatefulSet", "sts"),
-    _apps("daemonsets", "DaemonSet", "ds"),
-    _apps("replicasets", "ReplicaSet", "rs"),
-    Resource(group="storage.k8s.io", versions=("v1",), plural="csidrivers", kind="CSIDriver", namespaced=False),
-    Resource(group="coordination.k8s.io", versions=("v1",), plural="leases", kind="Lease"),
-    _custom("secrets-store.csi.x-k8s.io", "v1", "secretproviderclasses", "SecretProviderClass"),
-    _custom("secrets-store.csi.x-k8s.io", "v1", "secretproviderclasspodstatuses", "SecretProviderClassPodStatus"),
-    _custom("external-secrets.io", "v1 v1beta1", "externalsecrets", "ExternalSecret", "es"),
-    _custom("external-secrets.io", "v1 v1beta1", "secretstores", "SecretStore", "ss"),
-    _custom("external-secrets.io", "v1 v1beta1", "clustersecretstores", "ClusterSecretStore", "css", namespaced=False),
-    _custom(
-        "external-secrets.io", "v1 v1beta1", "clusterexternalsecrets", "ClusterExternalSecret", "ces", namespaced=False
-    ),
-    _custom("secret-sync.x-k8s.io", "v1alpha1", "secretsyncs", "SecretSync"),
-    _custom("argoproj.io", "v1alpha1", "rollouts", "Rollout", "ro"),
-)
+NAMESPACES = Resource("", "namespaces", "Namespace", namespaced=False)
+SECRETS = Resource("", "secrets", "Secret", fields=("type",))
 
-NAMESPACES = RESOURCES[0]
+RESOURCES: tuple[Resource, ...] = (
+    NAMESPACES,
+    SECRETS,
+    Resource("", "pods", "Pod", fields=("spec.nodeName", "status.phase")),
+    Resource("", "events", "Event", fields=_EVENT_FIELDS),
+    Resource("apps", "deployments", "Deployment"),
+    Resource("apps", "statefulsets", "StatefulSet"),
+    Resource("apps", "daemonsets", "DaemonSet"),
+    Resource("apps", "replicasets", "ReplicaSet"),
+    Resource("storage.k8s.io", "csidrivers", "CSIDriver", namespaced=False),
+    Resource("coordination.k8s.io", "leases", "Lease"),
+    Resource(_CSI, "secretproviderclasses", "SecretProviderClass", custom=True),
+    Resource(_CSI, "secretproviderclasspodstatuses", "SecretProviderClassPodStatus", custom=True),
+    Resource(_EXTERNAL, "externalsecrets", "ExternalSecret", versions=_BOTH, custom=True),
+    Resource(_EXTERNAL, "secretstores", "SecretStore", versions=_BOTH, custom=True),
+    Resource(_EXTERNAL, "clustersecretstores", "ClusterSecretStore", versions=_BOTH, custom=True, namespaced=False),
+    Resource(
+        _EXTERNAL, "clusterexternalsecrets", "ClusterExternalSecret", versions=_BOTH, custom=True, namespaced=False
+    ),
+    Resource("secret-sync.x-k8s.io", "secretsyncs", "SecretSync", versions=("v1alpha1",), custom=True),
+    Resource("argoproj.io", "rollouts", "Rollout", versions=("v1alpha1",), custom=True),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +85,6 @@ class Address:
     def api_version(self) -> str:
         """The `apiVersion` that objects have when they are read or written here."""
         return self.resource.api_version(self.version)
-
-
-def groups() -> Iterator[str]:
-    """Yield every served group once, in the table's order."""
-    yield from dict.fromkeys(resource.group for resource in RESOURCES)
 
 
 def of_path(group: str, version: str, plural: str) -> Resource | None:

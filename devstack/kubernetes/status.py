@@ -16,7 +16,6 @@ _REASONS = {
     403: "Forbidden",
     404: "NotFound",
     405: "MethodNotAllowed",
-    406: "NotAcceptable",
     409: "Conflict",
     410: "Expired",
     413: "RequestEntityTooLarge",
@@ -24,6 +23,7 @@ _REASONS = {
     422: "Invalid",
     429: "TooManyRequests",
     500: "InternalError",
+    501: "NotImplemented",
     503: "ServiceUnavailable",
     504: "Timeout",
 }
@@ -32,9 +32,12 @@ _TEXTS = {
     404: "the server could not find the requested resource",
     405: "the server does not allow this method on the requested resource",
     429: "the server has received too many requests and has asked us to try again later",
-    500: "Internal error occurred: devstack",
-    503: "the server is currently unable to handle the request",
-    504: "Timeout: request did not complete within the allotted timeout",
+}
+_WRONG = {
+    "Invalid": "Invalid value",
+    "Required": "Required value",
+    "Forbidden": "Forbidden",
+    "TooLong": "Too long",
 }
 
 
@@ -43,25 +46,16 @@ class ApiError(Exception):
 
     def __init__(self, code: int, message: str = "", *, reason: str = "", details: Document | None = None) -> None:
         self.code = code
-        self.reason = reason or _REASONS.get(code, "")
+        self.reason = reason or _REASONS.get(code, "Unknown")
         self.message = message or _TEXTS.get(code, f"the server responded with the status code {code}")
         self.details = details
         super().__init__(f"{code} {self.reason}: {self.message}")
 
     def body(self) -> Document:
         """Return the Status object."""
-        status: Document = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": self.message,
-        }
-        if self.reason:
-            status["reason"] = self.reason
-        if self.details is not None:
-            status["details"] = self.details
-        return status | {"code": self.code}
+        status: Document = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        status |= {"message": self.message, "reason": self.reason, "code": self.code}
+        return status if self.details is None else status | {"details": self.details}
 
 
 class DecodeError(ValueError):
@@ -70,71 +64,53 @@ class DecodeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with one field: a cause of a 422."""
+    """One thing wrong with one field: a cause of a 422. `wrong` is Invalid, Required, Forbidden or TooLong."""
 
     field: str
-    reason: str
-    text: str
+    wrong: str
+    text: str = ""
+
+    @property
+    def message(self) -> str:
+        """What the server says of the field."""
+        return f"{_WRONG[self.wrong]}: {self.text}" if self.text else _WRONG[self.wrong]
+
+    def as_cause(self) -> Document:
+        """Return the entry in the Status' details."""
+        return {"reason": f"FieldValue{self.wrong}", "message": self.message, "field": self.field}
 
 
-def invalid_value(field: str, value: object, text: str) -> FieldError:
-    """Say that a field's value is not allowed."""
-    return FieldError(field, "FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {text}")
-
-
-def required(field: str, text: str = "") -> FieldError:
-    """Say that a field is missing."""
-    return FieldError(field, "FieldValueRequired", f"Required value: {text}" if text else "Required value")
-
-
-def forbidden_value(field: str, text: str) -> FieldError:
-    """Say that a field must not be given or changed."""
-    return FieldError(field, "FieldValueForbidden", f"Forbidden: {text}")
-
-
-def too_long(field: str, limit: int) -> FieldError:
-    """Say that a field holds more than `limit` bytes."""
-    return FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
-
-
-def _details(resource: Resource, name: str, kind: str = "", **more: object) -> Document:
-    group = {"group": resource.group} if resource.group else {}
-    named = {"name": name} if name else {}
-    return {**named, **group, "kind": kind or resource.plural, **more}
+def describe(resource: str, group: str, name: str) -> Document:
+    """Return the details that name an object or, without `name`, a collection."""
+    return ({"name": name} if name else {}) | ({"group": group} if group else {}) | {"kind": resource}
 
 
 def not_found(resource: Resource, name: str) -> ApiError:
     """404: no object of that name."""
-    return ApiError(404, f'{resource.qualified} "{name}" not found', details=_details(resource, name))
+    details = describe(resource.plural, resource.group, name)
+    return ApiError(404, f'{resource.qualified} "{name}" not found', details=details)
 
 
 def already_exists(resource: Resource, name: str) -> ApiError:
     """409: the name is taken."""
-    return ApiError(
-        409,
-        f'{resource.qualified} "{name}" already exists',
-        reason="AlreadyExists",
-        details=_details(resource, name),
-    )
+    details = describe(resource.plural, resource.group, name)
+    return ApiError(409, f'{resource.qualified} "{name}" already exists', reason="AlreadyExists", details=details)
 
 
 def conflict(resource: Resource, name: str, text: str = "") -> ApiError:
     """409: the write was based on another state of the object."""
-    text = text or ("the object has been modified; please apply your changes to the latest version and try again")
+    text = text or "the object has been modified; please apply your changes to the latest version and try again"
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {text}'
-    return ApiError(409, message, details=_details(resource, name))
+    return ApiError(409, message, details=describe(resource.plural, resource.group, name))
 
 
 def invalid(resource: Resource, name: str, errors: Sequence[FieldError]) -> ApiError:
     """422: one or more fields are wrong."""
-    texts = [f"{error.field}: {error.text}" for error in errors]
+    texts = [f"{error.field}: {error.message}" for error in errors]
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    causes = [{"reason": error.reason, "message": error.text, "field": error.field} for error in errors]
-    return ApiError(
-        422,
-        f'{resource.qualified_kind} "{name}" is invalid: {joined}',
-        details=_details(resource, name, kind=resource.kind, causes=causes),
-    )
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details = describe(resource.kind, resource.group, name) | {"causes": [error.as_cause() for error in errors]}
+    return ApiError(422, f'{kind} "{name}" is invalid: {joined}', details=details)
 
 
 def unreadable_object(resource: Resource, version: str, error: DecodeError) -> ApiError:
@@ -149,30 +125,16 @@ def unreadable_patch(patched: Document, error: DecodeError) -> ApiError:
     (apiserver, pkg/endpoints/handlers/patch.go, jsonPatcher.applyPatchToCurrentObject). Kept, because a client that
     logs messages of this kind leaks.
     """
-    text = f"Invalid value: {json.dumps(json.dumps(patched))}: {error}"
-    causes = [{"reason": "FieldValueInvalid", "message": text, "field": "patch"}]
-    return ApiError(422, f' "" is invalid: patch: {text}', details={"causes": causes})
-
-
-def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
-    """415: the body has a form that is not read here."""
-    return ApiError(
-        415, f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
-    )
-
-
-def too_large(limit: int) -> ApiError:
-    """413: the body has more than `limit` bytes."""
-    return ApiError(413, f"Request entity too large: limit is {limit}")
+    wrong = FieldError("patch", "Invalid", f"{json.dumps(json.dumps(patched))}: {error}")
+    return ApiError(422, f' "" is invalid: patch: {wrong.message}', details={"causes": [wrong.as_cause()]})
 
 
 def not_implemented(text: str) -> ApiError:
     """501: the real server does this, this one does not."""
-    return ApiError(501, f"devstack does not implement {text}", reason="NotImplemented")
+    return ApiError(501, f"devstack does not implement {text}")
 
 
 def planned(code: int, headers: Mapping[str, str]) -> ApiError:
     """Make the error of a planned failure with that HTTP status."""
-    retry = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    details = {"retryAfterSeconds": int(retry)} if retry.isdecimal() else None
-    return ApiError(code, details=details)
+    retry = headers.get("Retry-After", "")
+    return ApiError(code, details={"retryAfterSeconds": int(retry)} if retry.isdecimal() else None)

@@ -4,7 +4,7 @@ No validation and no I/O. Documents put in here are never changed afterwards, so
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,27 +37,19 @@ class TooOldError(Exception):
 
 
 class Store:
-    """Every object of the cluster, at every version that the log still holds."""
+    """Every object of the cluster, at every version that the log still holds.
+
+    `version` is that of the newest change, `oldest` the oldest that can still be read or watched from. `listeners` are
+    called after every change.
+    """
 
     def __init__(self, *, history: int) -> None:
-        if history < 1:
-            raise ValueError("the log of changes must hold at least one")
-        self._version = _FIRST_VERSION
+        self.version = _FIRST_VERSION
+        self.oldest = _FIRST_VERSION
+        self.listeners: set[Callable[[], None]] = set()
         self._objects: dict[Key, Document] = {}
         self._log: deque[Change] = deque(maxlen=history)
-        self._forgotten = _FIRST_VERSION
         self._states: defaultdict[Key, list[Document]] = defaultdict(list)
-        self._listeners: set[Callable[[], None]] = set()
-
-    @property
-    def version(self) -> int:
-        """The version of the newest change."""
-        return self._version
-
-    @property
-    def oldest(self) -> int:
-        """The oldest version that can still be read or watched from."""
-        return self._forgotten
 
     def get(self, key: Key) -> Document | None:
         """Return the object as it is now."""
@@ -65,17 +57,18 @@ class Store:
 
     def put(self, key: Key, document: Document) -> Document:
         """Store a new state, give it the next resourceVersion and return it as stored."""
-        version = self._version + 1
+        version = self.version + 1
         stored = document | {"metadata": document["metadata"] | {"resourceVersion": str(version)}}
-        self._record(Change(version, key, self._objects.get(key), stored))
+        before = self._objects.get(key)
+        self._objects[key] = stored
         self._states[key].append(stored)
+        self._record(Change(version, key, before, stored))
         return stored
 
-    def remove(self, key: Key) -> Document:
-        """Remove an object and return its last state. Raises KeyError."""
-        before = self._objects[key]
-        self._record(Change(self._version + 1, key, before, None))
-        return before
+    def remove(self, key: Key) -> None:
+        """Remove an object. Raises KeyError."""
+        before = self._objects.pop(key)
+        self._record(Change(self.version + 1, key, before, None))
 
     def collection(self, name: str, *, version: int | None = None) -> dict[Key, Document]:
         """Return a collection's objects, sorted by key, as they are now or were at a version.
@@ -83,30 +76,24 @@ class Store:
         Raises TooOldError when the log does not reach back to that version.
         """
         objects = {key: document for key, document in self._objects.items() if key.collection == name}
-        if version is not None:
-            for change in reversed(list(self.changes(version))):
-                if change.key.collection != name:
-                    continue
-                if change.before is None:
-                    objects.pop(change.key, None)
-                else:
-                    objects[change.key] = change.before
+        for change in reversed(self.changes(self.version if version is None else version)):
+            if change.key.collection != name:
+                continue
+            if change.before is None:
+                del objects[change.key]
+            else:
+                objects[change.key] = change.before
         return dict(sorted(objects.items()))
 
-    def changes(self, after: int) -> Iterator[Change]:
-        """Yield the changes later than a version, oldest first. Raises TooOldError, at once."""
-        if after < self._forgotten:
+    def changes(self, after: int) -> list[Change]:
+        """Return the changes later than a version, oldest first. Raises TooOldError."""
+        if after < self.oldest:
             raise TooOldError
-        recent = []
-        for change in reversed(self._log):
-            if change.version <= after:
-                break
-            recent.append(change)
-        return reversed(recent)
+        return [change for change in self._log if change.version > after]
 
     def states(self, key: Key) -> list[Document]:
         """Return every state the object has had, oldest first."""
-        return list(self._states.get(key, []))
+        return self._states.get(key, [])
 
     def clear(self) -> None:
         """Remove every object, as deletions that watchers see, and forget the states."""
@@ -114,23 +101,14 @@ class Store:
             self.remove(key)
         self._states.clear()
 
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` after every change; returns what ends that."""
-        self._listeners.add(listener)
-        return lambda: self._listeners.discard(listener)
-
     def notify(self) -> None:
         """Wake every listener."""
-        for listener in list(self._listeners):
+        for listener in list(self.listeners):
             listener()
 
     def _record(self, change: Change) -> None:
         if len(self._log) == self._log.maxlen:
-            self._forgotten = self._log[0].version
+            self.oldest = self._log[0].version
         self._log.append(change)
-        self._version = change.version
-        if change.after is None:
-            del self._objects[change.key]
-        else:
-            self._objects[change.key] = change.after
+        self.version = change.version
         self.notify()

@@ -1,27 +1,24 @@
 """A Service Bus namespace on loopback that the unmodified azure-servicebus SDK talks to.
 
     configuration   what exists: queues, topics, subscriptions, rules
-    messages        a message, and which of its bytes are the broker's
-    stored          a message in a queue
-    filters, duplicates, inlets, queues, namespaces
+    messages        a message, its place, and which of its bytes are the broker's
+    inlets, queues, namespaces
                     what happens to messages; no I/O, the clock is given
-    paths, tokens, errors
-                    names, keys and refusals
+    paths, tokens   names and keys
     requests, management
                     requests over a pair of links, and what they can ask
     operations      planned failures
-    deliveries, responders, clients, broker
+    deliveries, clients, broker
                     the way from AMQP to all that, and the socket
 
 What it does not do, and how it says so:
 
-    sessions                 refused when configured (`NotServedError`); a session id is carried, a receiver that
-                             asks for one is refused (amqp:not-implemented)
-    SQL filters and actions  refused when configured
+    sessions                 a session id is carried, a receiver that asks for one is refused (amqp:not-implemented)
     deferring                the outcome is rejected, the request answered with 501
     other $management        501: rules over AMQP, message sessions, deferred messages
-    transactions             refused (amqp:not-implemented)
-    auto-forward, partitions, geo-replication, quotas, idle deletion, disabled entities
+    transactions             the connection is closed (amqp:decode-error)
+    SQL filters, auto-forward, partitions, quotas, idle deletion, disabled entities, other size limits, a default
+    time to live, dead letters of what has expired
                              cannot be configured
     closing a link whose token has run out
                              a token is looked at once, when it is shown
@@ -35,17 +32,7 @@ or when it is enqueued (here: sent), what happens to a dead letter that is dead-
 
 from devstack.servicebus.broker import ServiceBus
 from devstack.servicebus.configuration import CorrelationRule, Queue, Subscription, Topic
-from devstack.servicebus.errors import NotServedError
+from devstack.servicebus.messages import StoredMessage
 from devstack.servicebus.operations import Operation
-from devstack.servicebus.stored import StoredMessage
 
-__all__ = [
-    "CorrelationRule",
-    "NotServedError",
-    "Operation",
-    "Queue",
-    "ServiceBus",
-    "StoredMessage",
-    "Subscription",
-    "Topic",
-]
+__all__ = ["CorrelationRule", "Operation", "Queue", "ServiceBus", "StoredMessage", "Subscription", "Topic"]

@@ -10,11 +10,11 @@ from devstack import clock as clocks
 from devstack.amqp.connections import Connection
 from devstack.faults import Faults
 from devstack.servicebus import tokens
-from devstack.servicebus.clients import Client, Services
+from devstack.servicebus.clients import Client
 from devstack.servicebus.configuration import Queue, Topic
+from devstack.servicebus.messages import StoredMessage
 from devstack.servicebus.namespaces import Namespace
 from devstack.servicebus.operations import Operation
-from devstack.servicebus.stored import StoredMessage
 
 _TICK = 0.05
 """Seconds between two looks at the clock: locks, expiry and scheduled messages are that late at most."""
@@ -46,12 +46,7 @@ class ServiceBus:
         self._key_name, self._key = key_name, key
         self._host, self._port, self._tls = host, port, tls
         self._connections = 0
-        self._services = Services(
-            namespace=self._namespace,
-            verifier=tokens.Verifier(key_name=key_name, key=key, verify_token=verify_token),
-            faults=self.faults,
-            count_connection=self._count_connection,
-        )
+        self._verifier = tokens.Verifier(key_name=key_name, key=key, verify_token=verify_token)
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[None]] = set()
@@ -148,7 +143,12 @@ class ServiceBus:
             task.add_done_callback(self._serving.discard)
         # Cancelled is only by stop(), and the stream's own machinery would report that as an error.
         with contextlib.suppress(asyncio.CancelledError):
-            await Connection(reader, writer, Client(self._services)).serve()
+            await Connection(reader, writer, self._meet_client()).serve()
+
+    def _meet_client(self) -> Client:
+        return Client(
+            namespace=self._namespace, verifier=self._verifier, faults=self.faults, count=self._count_connection
+        )
 
     async def _tick(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 
-from devstack.amqp.errors import INVALID_FIELD, NOT_IMPLEMENTED, AmqpError
+from devstack.amqp.errors import NOT_IMPLEMENTED, AmqpError
 from devstack.amqp.nodes import Delivery
 from devstack.amqp.performatives import Accepted, Modified, Outcome, Rejected, Released
 from devstack.faults import Faults
@@ -17,7 +17,6 @@ class EntitySink:
     """A queue or topic that a client sends to."""
 
     def __init__(self, faults: Faults[Operation], path: str, inlet: Inlet) -> None:
-        self.max_message_size = inlet.max_message_size
         self._faults = faults
         self._path = path
         self._inlet = inlet
@@ -31,7 +30,7 @@ class EntitySink:
 
 
 class QueueSupply:
-    """A queue, subscription or dead-letter queue that a client receives from."""
+    """A queue, subscription or dead-letter queue that a client receives from; with `settled` for good."""
 
     def __init__(self, faults: Faults[Operation], queue: MessageQueue, *, settled: bool) -> None:
         self._faults = faults
@@ -49,10 +48,7 @@ class QueueSupply:
 
     async def settle(self, tag: bytes, outcome: Outcome) -> None:
         """Do what the outcome says. Raises AmqpError, among others for a lock that is lost."""
-        try:
-            token = uuid.UUID(bytes_le=tag)
-        except ValueError as error:
-            raise AmqpError(INVALID_FIELD, "a delivery tag that is no lock token") from error
+        token = uuid.UUID(bytes_le=tag)
         operation = Operation(
             kind="settle",
             entity=self._queue.path,
@@ -70,35 +66,28 @@ class QueueSupply:
         """Call back no longer."""
         if self._wake:
             self._queue.unwatch(self._wake)
-            self._wake = None
 
     def _take(self) -> Delivery | None:
         stored = self._queue.take(lock=not self._settled)
         if stored is None:
             return None
         # The SDK reads the lock token out of the tag with bytes_le, and fails on any other length than 16.
-        tag = stored.lock.token.bytes_le if stored.lock else uuid.uuid4().bytes_le
-        return Delivery(payload=stored.encode(), tag=tag, settled=self._settled)
+        token = stored.lock.token if stored.lock else uuid.uuid4()
+        return Delivery(payload=stored.encode(), tag=token.bytes_le, settled=self._settled)
 
     def _settle(self, token: uuid.UUID, outcome: Outcome) -> None:
         match outcome:
             case Accepted():
                 self._queue.complete(token)
-            case Released() | Modified(delivery_failed=None | False, undeliverable_here=None | False):
-                self._queue.release(token)
             case Modified(undeliverable_here=True):
                 raise AmqpError(NOT_IMPLEMENTED, "deferring is not served")
             case Modified(message_annotations=annotations) if annotations:
                 raise AmqpError(NOT_IMPLEMENTED, "changing properties when abandoning is not served")
-            case Modified():
+            case Modified(delivery_failed=True):
                 self._queue.abandon(token)
-            case Rejected():
-                self._queue.dead_letter(token, _read_reasons(outcome))
-
-
-def _read_reasons(outcome: Rejected) -> dict[str, str]:
-    if outcome.error is None:
-        return {}
-    info = outcome.error.info or {}
-    names = (messages.DEAD_LETTER_REASON, messages.DEAD_LETTER_DESCRIPTION)
-    return {name: str(info[name]) for name in names if info.get(name) is not None}
+            case Released() | Modified():
+                self._queue.release(token)
+            case Rejected(error=error):
+                info = error.info if error and isinstance(error.info, dict) else {}
+                reason, description = info.get(messages.DEAD_LETTER_REASON), info.get(messages.DEAD_LETTER_DESCRIPTION)
+                self._queue.dead_letter(token, reason, description)

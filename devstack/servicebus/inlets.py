@@ -1,40 +1,37 @@
-"""Where messages enter a queue or topic: size, duplicates, and those scheduled for later. Pure, with the clock given.
+"""Where messages enter a queue or topic: duplicates, and those scheduled for later. Pure, with the clock given.
 
 What happens to a message that is due is somebody else's: `deliver` takes it.
 """
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from devstack.amqp.errors import TOO_LARGE, AmqpError
+from devstack.amqp.errors import AmqpError
 from devstack.clock import Clock
-from devstack.servicebus.duplicates import DuplicateWindow
-from devstack.servicebus.errors import MessageNotFoundError
-from devstack.servicebus.messages import Message
-from devstack.servicebus.stored import StoredMessage
+from devstack.servicebus.messages import StoredMessage
+
+MESSAGE_NOT_FOUND = "com.microsoft:message-not-found"
 
 REMEMBERED = 10_000
 """How many accepted messages can be looked at afterwards: a stack that runs for days must not fill the memory."""
 
 
 class Inlet:
-    """The entrance of one queue or topic, and its counter of sequence numbers."""
+    """The entrance of one queue or topic, and its counter of sequence numbers.
+
+    An id is a duplicate for `duplicate_window` seconds from its first sighting; duplicates do not extend that.
+    """
 
     def __init__(
-        self,
-        *,
-        clock: Clock,
-        max_message_size: int,
-        duplicate_window: float | None,
-        deliver: Callable[[StoredMessage], None],
+        self, *, clock: Clock, duplicate_window: float | None, deliver: Callable[[StoredMessage], None]
     ) -> None:
-        self.max_message_size = max_message_size
         self._clock = clock
-        self._numbers: Iterator[int] = itertools.count(1)
-        self._window = None if duplicate_window is None else DuplicateWindow(duplicate_window, clock)
+        self._duplicate_window = duplicate_window
         self._deliver = deliver
+        self._numbers = itertools.count(1)
+        self._seen: dict[str, float] = {}
         self._scheduled: dict[int, StoredMessage] = {}
         self._accepted: deque[StoredMessage] = deque(maxlen=REMEMBERED)
 
@@ -49,57 +46,55 @@ class Inlet:
         self.advance()
         return tuple(self._scheduled.values())
 
-    def send(self, sent: Sequence[Message]) -> list[int]:
-        """Take messages, all or none of them, and return their sequence numbers; a duplicate's is 0.
-
-        Raises AmqpError for one that is too large.
-        """
+    def send(self, sent: Sequence[StoredMessage]) -> list[int]:
+        """Take messages and return their sequence numbers; a duplicate's is 0."""
         self.advance()
-        for message in sent:
-            if message.size > self.max_message_size:
-                raise AmqpError(TOO_LARGE, f"a message has at most {self.max_message_size} bytes here")
-        return [self._take(message) for message in sent]
+        accepted = [self._take(replace(message, enqueued_at=self._clock())) for message in sent]
+        self._accepted.extend(accepted)
+        return [message.sequence_number for message in accepted]
 
     def cancel(self, numbers: Sequence[int]) -> None:
-        """Forget scheduled messages, all or none of them. Raises MessageNotFoundError."""
+        """Forget scheduled messages, all or none of them. Raises AmqpError."""
         self.advance()
-        for number in numbers:
-            if number not in self._scheduled:
-                raise MessageNotFoundError(f"no scheduled message has the sequence number {number}")
-        for number in numbers:
-            self._scheduled.pop(number, None)
+        if not self._scheduled.keys() >= set(numbers):
+            raise AmqpError(MESSAGE_NOT_FOUND, f"among {list(numbers)} are no numbers of scheduled messages")
+        for number in set(numbers):
+            del self._scheduled[number]
 
     def advance(self) -> None:
         """Deliver what has become due."""
         now = self._clock()
-        times = [(stored.scheduled_for or 0.0, number) for number, stored in self._scheduled.items()]
-        for _, number in sorted(entry for entry in times if entry[0] <= now):
-            stored = self._scheduled.pop(number)
+        due = [message for message in self._scheduled.values() if (message.scheduled_for or 0) <= now]
+        for message in sorted(due, key=lambda message: message.scheduled_for or 0):
+            del self._scheduled[message.sequence_number]
             # Enqueued as if it were sent now: the number it was scheduled under ends with the waiting.
-            self._deliver(self._number(replace(stored, enqueued_at=now, pending=False)))
+            self._deliver(self._number(replace(message, enqueued_at=now)))
 
     def clear(self) -> None:
         """Forget everything but the count."""
+        self._seen.clear()
         self._scheduled.clear()
         self._accepted.clear()
-        if self._window:
-            self._window.clear()
 
-    def _take(self, message: Message) -> int:
-        now = self._clock()
-        stored = StoredMessage(message=message, enqueued_at=now, scheduled_for=message.scheduled_for)
-        if self._window and not self._window.admit(message.message_id):
-            self._accepted.append(replace(stored, duplicate=True))
-            return 0
-        stored = self._number(stored)
-        if stored.scheduled_for is not None and stored.scheduled_for > now:
-            stored = replace(stored, pending=True)
-            self._scheduled[stored.sequence_number] = stored
+    def _take(self, message: StoredMessage) -> StoredMessage:
+        if self._is_duplicate(message):
+            return replace(message, duplicate=True)
+        message = self._number(message)
+        if message.pending:
+            self._scheduled[message.sequence_number] = message
         else:
-            self._deliver(stored)
-        self._accepted.append(stored)
-        return stored.sequence_number
+            self._deliver(message)
+        return message
 
-    def _number(self, stored: StoredMessage) -> StoredMessage:
+    def _is_duplicate(self, message: StoredMessage) -> bool:
+        if self._duplicate_window is None:
+            return False
+        first = self._seen.get(message.message_id)
+        if first is not None and first + self._duplicate_window > message.enqueued_at:
+            return True
+        self._seen[message.message_id] = message.enqueued_at
+        return False
+
+    def _number(self, message: StoredMessage) -> StoredMessage:
         number = next(self._numbers)
-        return replace(stored, sequence_number=number, enqueue_sequence_number=number)
+        return replace(message, sequence_number=number, enqueue_sequence_number=number)

@@ -6,15 +6,13 @@ as not implemented, and so is deferring.
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
-from devstack.amqp.errors import INVALID_FIELD, NOT_ALLOWED, NOT_IMPLEMENTED, AmqpError, DecodeError
-from devstack.amqp.values import Array, Long, Timestamp
+from devstack.amqp.codec import Array, Long, Timestamp
+from devstack.amqp.errors import INVALID_FIELD, NOT_IMPLEMENTED, AmqpError, DecodeError
 from devstack.servicebus import messages
-from devstack.servicebus.inlets import Inlet
-from devstack.servicebus.messages import Message
-from devstack.servicebus.queues import MessageQueue
+from devstack.servicebus.messages import StoredMessage
+from devstack.servicebus.namespaces import Namespace
 
 T = TypeVar("T")
 
@@ -23,98 +21,70 @@ PREFIX = "com.microsoft:"
 Body = Mapping[object, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Managed:
-    """An entity as its $management sees it: a topic has an inlet, a subscription a queue, a queue both."""
+def perform(namespace: Namespace, path: str, operation: str, body: object) -> dict[object, object]:
+    """Do an operation, named without the prefix, and return the body of the response; nothing found: empty.
 
-    inlet: Inlet | None
-    queue: MessageQueue | None
-
-    def perform(self, operation: str, body: object) -> dict[object, object]:
-        """Do an operation, named without the prefix, and return the body of the response; nothing found: empty.
-
-        Raises AmqpError.
-        """
-        action = _ACTIONS.get(operation)
-        if action is None:
-            raise AmqpError(NOT_IMPLEMENTED, f"{operation} is not served")
-        if not isinstance(body, dict):
-            raise DecodeError("the body of the request is no map")
-        return action(self, body)
-
-    def need_inlet(self) -> Inlet:
-        """Return the inlet. Raises AmqpError for a subscription."""
-        if self.inlet is None:
-            raise AmqpError(NOT_ALLOWED, "nothing can be sent to this entity")
-        return self.inlet
-
-    def need_queue(self) -> MessageQueue:
-        """Return the queue. Raises AmqpError for a topic."""
-        if self.queue is None:
-            raise AmqpError(NOT_ALLOWED, "nothing can be received from this entity")
-        return self.queue
+    Raises AmqpError.
+    """
+    action = _ACTIONS.get(operation)
+    if action is None:
+        raise AmqpError(NOT_IMPLEMENTED, f"{operation} is not served")
+    if not isinstance(body, dict):
+        raise DecodeError("the body of the request is no map")
+    return action(namespace, path, body)
 
 
-def _renew_lock(entity: Managed, body: Body) -> dict[object, object]:
-    tokens = _array(body, "lock-tokens", uuid.UUID)
-    expirations = [entity.need_queue().renew(token) for token in tokens]
+def _renew_lock(namespace: Namespace, path: str, body: Body) -> dict[object, object]:
+    queue = namespace.find_queue(path)
+    expirations = [queue.renew(token) for token in _read_items(body, "lock-tokens", uuid.UUID)]
     return {"expirations": Array(tuple(Timestamp.from_seconds(until) for until in expirations))}
 
 
-def _peek(entity: Managed, body: Body) -> dict[object, object]:
-    first, count = _number(body, "from-sequence-number"), _number(body, "message-count")
-    waiting = entity.inlet.scheduled if entity.inlet else ()
-    found = sorted((*entity.need_queue().messages, *waiting), key=lambda stored: stored.sequence_number)
-    peeked = [stored for stored in found if stored.sequence_number >= first][: max(count, 0)]
-    return {"messages": [{"message": stored.encode()} for stored in peeked]} if peeked else {}
+def _peek(namespace: Namespace, path: str, body: Body) -> dict[object, object]:
+    first, count = body.get("from-sequence-number"), body.get("message-count")
+    if not (isinstance(first, int) and isinstance(count, int)):
+        raise DecodeError("from-sequence-number and message-count are numbers")
+    peeked = [message for message in namespace.peek(path) if message.sequence_number >= first][: max(count, 0)]
+    return {"messages": [{"message": message.encode()} for message in peeked]} if peeked else {}
 
 
-def _schedule(entity: Managed, body: Body) -> dict[object, object]:
-    entries = body.get("messages")
-    if not isinstance(entries, list) or not entries:
-        raise DecodeError("no messages to schedule")
-    numbers = entity.need_inlet().send([_scheduled(entry) for entry in entries])
+def _schedule(namespace: Namespace, path: str, body: Body) -> dict[object, object]:
+    sent = [_read_scheduled(entry) for entry in _read_items(body, "messages", dict)]
+    numbers = namespace.find_inlet(path).send(sent)
     return {"sequence-numbers": Array(tuple(Long(number) for number in numbers))}
 
 
-def _scheduled(entry: object) -> Message:
-    payload = entry.get("message") if isinstance(entry, dict) else None
-    if not isinstance(payload, bytes):
-        raise DecodeError("a message to schedule is no message")
-    message = messages.read(payload)
+def _read_scheduled(entry: Body) -> StoredMessage:
+    payload = entry.get("message")
+    message = messages.read(payload if isinstance(payload, bytes) else b"")
     if message.scheduled_for is None:
         raise AmqpError(INVALID_FIELD, "a message to schedule says no time")
     return message
 
 
-def _cancel(entity: Managed, body: Body) -> dict[object, object]:
-    entity.need_inlet().cancel([int(number) for number in _array(body, "sequence-numbers", Long)])
+def _cancel(namespace: Namespace, path: str, body: Body) -> dict[object, object]:
+    namespace.find_inlet(path).cancel(_read_items(body, "sequence-numbers", Long))
     return {}
 
 
-def _update_disposition(entity: Managed, body: Body) -> dict[object, object]:
-    queue, status = entity.need_queue(), body.get("disposition-status")
+def _update_disposition(namespace: Namespace, path: str, body: Body) -> dict[object, object]:
+    queue, status = namespace.find_queue(path), body.get("disposition-status")
     if body.get("properties-to-modify"):
         raise AmqpError(NOT_IMPLEMENTED, "changing properties when settling is not served")
-    tokens = _array(body, "lock-tokens", uuid.UUID)
-    for token in tokens:
+    for token in _read_items(body, "lock-tokens", uuid.UUID):
         match status:
             case "completed":
                 queue.complete(token)
             case "abandoned":
                 queue.abandon(token)
             case "suspended":
-                reasons = {
-                    messages.DEAD_LETTER_REASON: body.get("deadletter-reason"),
-                    messages.DEAD_LETTER_DESCRIPTION: body.get("deadletter-description"),
-                }
-                queue.dead_letter(token, {name: str(text) for name, text in reasons.items() if text is not None})
+                queue.dead_letter(token, body.get("deadletter-reason"), body.get("deadletter-description"))
             case _:
                 raise AmqpError(NOT_IMPLEMENTED, f"the disposition {status} is not served")
     return {}
 
 
-_ACTIONS: dict[str, Callable[[Managed, Body], dict[object, object]]] = {
+_ACTIONS: dict[str, Callable[[Namespace, str, Body], dict[object, object]]] = {
     "renew-lock": _renew_lock,
     "peek-message": _peek,
     "schedule-message": _schedule,
@@ -123,17 +93,10 @@ _ACTIONS: dict[str, Callable[[Managed, Body], dict[object, object]]] = {
 }
 
 
-def _array(body: Body, name: str, kind: type[T]) -> list[T]:
+def _read_items(body: Body, name: str, kind: type[T]) -> list[T]:
     value = body.get(name)
-    items = value.items if isinstance(value, Array) else value if isinstance(value, list) else [value]
+    items = value.items if isinstance(value, Array) else value if isinstance(value, list) else ()
     found = [item for item in items if isinstance(item, kind)]
     if not found or len(found) != len(items):
         raise DecodeError(f"{name} is no array of {kind.__name__}")
     return found
-
-
-def _number(body: Body, name: str) -> int:
-    value = body.get(name)
-    if not isinstance(value, int):
-        raise DecodeError(f"{name} is no number")
-    return int(value)

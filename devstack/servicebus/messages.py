@@ -1,28 +1,24 @@
-"""A message as the broker sees it: what it needs to know, and the rest as the bytes that came.
+"""A message: what the broker needs to know of it, its place in a queue, and the rest as the bytes that came.
 
 Properties, application properties, body and footer go out byte for byte as they came in, with two exceptions
 (local-stack 1.5): a message without an id gets one, and a dead letter carries its reason.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from devstack.amqp.errors import DecodeError
+from devstack.amqp.codec import Int, Long, Symbol, Timestamp, UInt
 from devstack.amqp.messages import (
     APPLICATION_PROPERTIES,
     DATA,
-    FOOTER,
     MESSAGE_ANNOTATIONS,
-    SEQUENCE,
-    VALUE,
     Header,
     Properties,
-    Section,
     encode_section,
     split,
 )
-from devstack.amqp.values import Timestamp
 
 BATCH = 0x8001_3700
 """The message-format of a transfer whose data sections are messages."""
@@ -33,127 +29,151 @@ DEAD_LETTER_REASON = "DeadLetterReason"
 DEAD_LETTER_DESCRIPTION = "DeadLetterErrorDescription"
 
 
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who may settle a message, and until when in Unix seconds."""
+
+    token: uuid.UUID
+    until: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A message that was sent. `size` is its length in bytes as it came."""
+class StoredMessage:
+    """A message and its place: a value that is replaced, never changed. Times are Unix seconds.
+
+    As it came: `body` are the bytes of the data sections, `encoded` the sections that are handed on, by code.
+
+    Its place: `sequence_number` counts in the queue or subscription that holds it, `enqueue_sequence_number` is the
+    number it had before (in the topic, or in the queue that gave it up). A `duplicate` was accepted and dropped: it
+    has no number.
+    """
 
     header: Header
     annotations: Mapping[object, object]
     properties: Properties
     application_properties: Mapping[str, object]
     body: bytes
-    size: int
-    encoded_properties: bytes
-    encoded_application_properties: bytes
-    encoded_rest: bytes
+    encoded: Mapping[int, bytes]
+
+    sequence_number: int = 0
+    enqueue_sequence_number: int = 0
+    enqueued_at: float = 0.0
+    expires_at: float | None = None
+    delivery_count: int = 0
+    lock: Lock | None = None
+    duplicate: bool = False
+    dead_letter_source: str = ""
 
     @property
     def message_id(self) -> str:
-        """The id as a text; every message has one."""
-        return _text(self.properties.message_id) or ""
+        """The id that duplicates are found by; every message has one."""
+        return str(self.properties.message_id)
+
+    @property
+    def session_id(self) -> str | None:
+        """The session id; it is carried, sessions are not served."""
+        return self.properties.group_id
+
+    @property
+    def subject(self) -> str | None:
+        """The subject, also called label."""
+        return self.properties.subject
 
     @property
     def correlation_id(self) -> str | None:
         """The correlation id as a text."""
-        return _text(self.properties.correlation_id)
+        found = self.properties.correlation_id
+        return None if found is None else str(found)
+
+    @property
+    def content_type(self) -> str | None:
+        """The content type of the body."""
+        return self.properties.content_type
 
     @property
     def ttl(self) -> float | None:
         """How long it wants to live, in seconds."""
-        return None if self.header.ttl is None else int(self.header.ttl) / 1000
+        return None if self.header.ttl is None else self.header.ttl / 1000
 
     @property
     def scheduled_for(self) -> float | None:
-        """When it wants to be enqueued, in Unix seconds."""
+        """When it wants to be enqueued."""
         when = self.annotations.get(SCHEDULED_ENQUEUE_TIME)
-        return int(when) / 1000 if isinstance(when, Timestamp) else None
+        return when / 1000 if isinstance(when, Timestamp) else None
 
-    def with_dead_letter(self, reasons: Mapping[str, str]) -> "Message":
-        """Return the message with the reasons among its application properties."""
-        properties = {**self.application_properties, **reasons}
-        encoded = encode_section(APPLICATION_PROPERTIES, properties) if properties else b""
-        return replace(self, application_properties=properties, encoded_application_properties=encoded)
+    @property
+    def pending(self) -> bool:
+        """Whether it waits for its time."""
+        return self.scheduled_for is not None and self.scheduled_for > self.enqueued_at
+
+    @property
+    def locked(self) -> bool:
+        """Whether a receiver holds it."""
+        return self.lock is not None
+
+    @property
+    def dead_letter_reason(self) -> object:
+        """Why it is a dead letter."""
+        return self.application_properties.get(DEAD_LETTER_REASON)
+
+    @property
+    def dead_letter_description(self) -> object:
+        """Why it is a dead letter, at length."""
+        return self.application_properties.get(DEAD_LETTER_DESCRIPTION)
+
+    def with_dead_letter(self, reason: object, description: object) -> "StoredMessage":
+        """Return the message with the reasons, where there are some, among its application properties."""
+        reasons = {DEAD_LETTER_REASON: reason, DEAD_LETTER_DESCRIPTION: description}
+        properties = {**self.application_properties, **{name: str(text) for name, text in reasons.items() if text}}
+        section = encode_section(APPLICATION_PROPERTIES, properties)
+        return replace(
+            self, application_properties=properties, encoded={**self.encoded, APPLICATION_PROPERTIES: section}
+        )
+
+    def encode(self) -> bytes:
+        """Return the message as a receiver gets it (local-stack 1.5)."""
+        header = replace(self.header, first_acquirer=self.delivery_count == 0, delivery_count=UInt(self.delivery_count))
+        annotations = {
+            **self.annotations,
+            Symbol("x-opt-sequence-number"): Long(self.sequence_number),
+            Symbol("x-opt-enqueued-time"): Timestamp.from_seconds(self.enqueued_at),
+            Symbol("x-opt-enqueue-sequence-number"): Long(self.enqueue_sequence_number),
+            Symbol("x-opt-message-state"): Int(2 if self.pending else 0),
+        }
+        if self.lock:
+            annotations[Symbol("x-opt-locked-until")] = Timestamp.from_seconds(self.lock.until)
+        if self.dead_letter_source:
+            annotations[Symbol("x-opt-deadletter-source")] = self.dead_letter_source
+        parts = [header.encode(), encode_section(MESSAGE_ANNOTATIONS, annotations)]
+        return b"".join([*parts, *(self.encoded[code] for code in sorted(self.encoded))])
 
 
-def read(payload: bytes) -> Message:
-    """Read one message. Raises DecodeError."""
+def read(payload: bytes) -> StoredMessage:
+    """Read one message, without a place so far. Raises DecodeError."""
     sections = split(payload)
-    single = {section.code: section for section in sections}
-    properties, encoded_properties = _read_properties(single.get(Properties.CODE))
-    application_properties = single.get(APPLICATION_PROPERTIES)
-    header = single.get(Header.CODE)
-    return Message(
-        header=Header.read(header.value) if header else Header(),
-        annotations=_map(single.get(MESSAGE_ANNOTATIONS)),
-        properties=properties,
-        application_properties=_texts(_map(application_properties)),
-        body=_body(sections),
-        size=len(payload),
-        encoded_properties=encoded_properties,
-        encoded_application_properties=application_properties.encoded if application_properties else b"",
-        encoded_rest=b"".join(item.encoded for item in sections if item.code in (DATA, SEQUENCE, VALUE, FOOTER)),
+    # Typed by `split`: maps and lists where the specification wants them.
+    values: dict[int, Any] = {section.code: section.value for section in sections}
+    encoded: dict[int, bytes] = {}
+    for section in sections:
+        if section.code >= Properties.CODE:
+            encoded[section.code] = encoded.get(section.code, b"") + section.encoded
+    properties = values.get(Properties.CODE, [None])
+    if not properties or properties[0] is None:
+        # The JS SDK fails on a message without an id (local-stack 1.5).
+        properties = [uuid.uuid4().hex, *properties[1:]]
+        encoded[Properties.CODE] = encode_section(Properties.CODE, properties)
+    application_properties = values.get(APPLICATION_PROPERTIES, {})
+    return StoredMessage(
+        header=Header.read(values.get(Header.CODE, [])),
+        annotations=values.get(MESSAGE_ANNOTATIONS, {}),
+        properties=Properties.read(properties),
+        application_properties={str(name): value for name, value in application_properties.items()},
+        body=b"".join(section.value for section in sections if isinstance(section.value, bytes)),
+        encoded=encoded,
     )
 
 
-def read_batch(payload: bytes) -> list[Message]:
+def read_batch(payload: bytes) -> list[StoredMessage]:
     """Read the messages of a batch. Its own properties repeat the first message's and are not looked at."""
     inner = [section.value for section in split(payload) if section.code == DATA]
-    if not inner:
-        raise DecodeError("a batch without messages")
     return [read(item) for item in inner if isinstance(item, bytes)]
-
-
-def encode(message: Message, header: Header, annotations: Mapping[object, object]) -> bytes:
-    """Return the message as it is delivered, with the broker's header and annotations before what came."""
-    parts = (
-        header.encode(),
-        encode_section(MESSAGE_ANNOTATIONS, {**message.annotations, **annotations}),
-        message.encoded_properties,
-        message.encoded_application_properties,
-        message.encoded_rest,
-    )
-    return b"".join(parts)
-
-
-def _read_properties(section: Section | None) -> tuple[Properties, bytes]:
-    if section is None:
-        properties = Properties(message_id=uuid.uuid4().hex)
-        return properties, properties.encode()
-    properties = Properties.read(section.value)
-    if properties.message_id is not None:
-        return properties, section.encoded
-    # The JS SDK fails on a message without one (local-stack 1.5).
-    properties = replace(properties, message_id=uuid.uuid4().hex)
-    return properties, properties.encode()
-
-
-def _body(sections: Iterable[Section]) -> bytes:
-    """Return the bytes of the data sections, or the text or bytes of a value. Other bodies stay encoded."""
-    parts: list[bytes] = []
-    for section in sections:
-        if section.code not in (DATA, VALUE, SEQUENCE):
-            continue
-        match section.value:
-            case bytes() as data:
-                parts.append(data)
-            case str() as text:
-                parts.append(text.encode())
-            case _:
-                parts.append(section.encoded)
-    return b"".join(parts)
-
-
-def _map(section: Section | None) -> dict[object, object]:
-    return section.value if section and isinstance(section.value, dict) else {}
-
-
-def _texts(properties: Mapping[object, object]) -> dict[str, object]:
-    if any(not isinstance(name, str) for name in properties):
-        raise DecodeError("an application property whose name is no text")
-    return {str(name): value for name, value in properties.items()}
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    return value.hex() if isinstance(value, bytes) else str(value)

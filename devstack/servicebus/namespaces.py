@@ -2,86 +2,84 @@
 
 from collections.abc import Callable, Iterable
 
+from devstack.amqp.errors import NOT_FOUND, AmqpError
 from devstack.clock import Clock
-from devstack.servicebus import filters, paths
+from devstack.servicebus import paths
 from devstack.servicebus.configuration import Queue, Subscription, Topic
-from devstack.servicebus.errors import EntityNotFoundError
 from devstack.servicebus.inlets import Inlet
+from devstack.servicebus.messages import StoredMessage
 from devstack.servicebus.queues import MessageQueue
-from devstack.servicebus.stored import StoredMessage
 
 
 class Namespace:
     """Queues and topics. A path is case-insensitive: `topic`, `topic/Subscriptions/name`, `queue/$DeadLetterQueue`.
 
-    `inlets` and `queues` are by normalized path; a queue is in both, a subscription and dead letters only in `queues`.
+    A queue is an inlet and a queue, a topic only an inlet, a subscription and dead letters only a queue.
     """
 
     def __init__(self, *, topics: Iterable[Topic], queues: Iterable[Queue], clock: Clock) -> None:
         self._clock = clock
-        self.inlets: dict[str, Inlet] = {}
-        self.queues: dict[str, MessageQueue] = {}
+        self._inlets: dict[str, Inlet] = {}
+        self._queues: dict[str, MessageQueue] = {}
         for queue in queues:
-            path = paths.normalize(queue.name)
-            self._add_inlet(path, queue, self._add_queue(path, queue).append)
+            self._add_inlet(queue, self._add_queue(queue.name, queue).append)
         for topic in topics:
             self._add_topic(topic)
 
     def find_inlet(self, path: str) -> Inlet:
-        """Return the entrance of a queue or topic. Raises EntityNotFoundError."""
-        found = self.inlets.get(paths.normalize(path))
+        """Return the entrance of a queue or topic. Raises AmqpError."""
+        found = self._inlets.get(paths.normalize(path))
         if found is None:
-            raise EntityNotFoundError(path)
+            raise AmqpError(NOT_FOUND, f"there is no queue or topic '{path}'")
         return found
 
     def find_queue(self, path: str) -> MessageQueue:
-        """Return a queue, a subscription or a dead-letter queue. Raises EntityNotFoundError."""
-        found = self.queues.get(paths.normalize(path))
+        """Return a queue, a subscription or a dead-letter queue. Raises AmqpError."""
+        found = self._queues.get(paths.normalize(path))
         if found is None:
-            raise EntityNotFoundError(path)
+            raise AmqpError(NOT_FOUND, f"there is no queue, subscription or dead-letter queue '{path}'")
         return found
+
+    def peek(self, path: str) -> list[StoredMessage]:
+        """Return what is in a queue and what waits for its time to get there, by number. Raises AmqpError."""
+        inlet = self._inlets.get(paths.normalize(path))
+        waiting = inlet.scheduled if inlet else ()
+        return sorted((*self.find_queue(path).messages, *waiting), key=lambda message: message.sequence_number)
 
     def advance(self) -> None:
         """Let happen what happens by itself: scheduled messages, lost locks, expiry."""
-        for inlet in self.inlets.values():
+        for inlet in self._inlets.values():
             inlet.advance()
-        for queue in self.queues.values():
+        for queue in self._queues.values():
             queue.advance()
 
     def clear(self) -> None:
         """Empty every entity and forget the ids seen."""
-        for inlet in self.inlets.values():
+        for inlet in self._inlets.values():
             inlet.clear()
-        for queue in self.queues.values():
+        for queue in self._queues.values():
             queue.clear()
 
     def _add_topic(self, topic: Topic) -> None:
-        routes: list[tuple[Subscription, MessageQueue]] = []
-        for subscription in topic.subscriptions:
-            path = paths.subscription(topic.name, subscription.name)
-            routes.append((subscription, self._add_queue(path, subscription)))
+        routes = [
+            (subscription, self._add_queue(f"{topic.name}/subscriptions/{subscription.name}", subscription))
+            for subscription in topic.subscriptions
+        ]
 
-        def deliver(stored: StoredMessage) -> None:
+        def deliver(message: StoredMessage) -> None:
             for subscription, queue in routes:
-                if filters.admits(subscription.rules, stored.message):
-                    queue.append_next(stored)
+                if subscription.admits(message):
+                    queue.append_next(message)
 
-        self._add_inlet(paths.normalize(topic.name), topic, deliver)
+        self._add_inlet(topic, deliver)
 
-    def _add_inlet(self, path: str, config: Queue | Topic, deliver: Callable[[StoredMessage], None]) -> None:
-        if path in self.inlets:
-            raise ValueError(f"there are two entities named {path}")
-        self.inlets[path] = Inlet(
-            clock=self._clock,
-            max_message_size=config.max_message_size,
-            duplicate_window=config.duplicate_window,
-            deliver=deliver,
-        )
+    def _add_inlet(self, config: Queue | Topic, deliver: Callable[[StoredMessage], None]) -> None:
+        inlet = Inlet(clock=self._clock, duplicate_window=config.duplicate_window, deliver=deliver)
+        self._inlets[paths.normalize(config.name)] = inlet
 
-    def _add_queue(self, path: str, config: Queue | Subscription) -> MessageQueue:
-        if path in self.queues:
-            raise ValueError(f"there are two entities named {path}")
-        letters = paths.dead_letters(path)
-        self.queues[letters] = MessageQueue(letters, config, self._clock)
-        self.queues[path] = MessageQueue(path, config, self._clock, self.queues[letters])
-        return self.queues[path]
+    def _add_queue(self, name: str, config: Queue | Subscription) -> MessageQueue:
+        path = paths.normalize(name)
+        letters = MessageQueue(f"{path}/{paths.DEAD_LETTERS}", config, self._clock)
+        self._queues[letters.path] = letters
+        self._queues[path] = MessageQueue(path, config, self._clock, letters)
+        return self._queues[path]

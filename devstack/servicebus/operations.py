@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from devstack.amqp.errors import INTERNAL, ConnectionCutError
+from devstack.amqp.errors import INTERNAL, AmqpError, ConnectionCutError
 from devstack.faults import Faults
-from devstack.servicebus.errors import PlannedError
 
 T = TypeVar("T")
 
@@ -30,7 +29,8 @@ class Operation:
 async def undergo(faults: Faults[Operation], operations: Sequence[Operation], act: Callable[[], T]) -> T:
     """Do something unless a failure is planned for one of the operations that it consists of.
 
-    Raises ConnectionCutError or PlannedError for a planned failure, before or after the effect, and what `act` raises.
+    Raises ConnectionCutError or AmqpError for a planned failure, before or after the effect, and what `act` raises. A
+    fault's HTTP status means nothing here.
     """
     for operation in operations:
         fault = await faults.meet(operation)
@@ -40,5 +40,5 @@ async def undergo(faults: Faults[Operation], operations: Sequence[Operation], ac
             act()
         if fault.drop:
             raise ConnectionCutError
-        raise PlannedError(fault.condition or INTERNAL, fault.status)
+        raise AmqpError(fault.condition or INTERNAL, "planned by a test")
     return act()

@@ -2,7 +2,7 @@
 
 CBS = "$cbs"
 DEAD_LETTERS = "$deadletterqueue"
-MANAGEMENT = "$management"
+MANAGEMENT = "/$management"
 
 
 def normalize(address: str) -> str:
@@ -11,16 +11,6 @@ def normalize(address: str) -> str:
     if found:
         _, _, address = rest.partition("/")
     return address.strip("/").lower()
-
-
-def subscription(topic: str, name: str) -> str:
-    """Return the path of a subscription."""
-    return normalize(f"{topic}/subscriptions/{name}")
-
-
-def dead_letters(path: str) -> str:
-    """Return the path of an entity's dead-letter queue."""
-    return f"{path}/{DEAD_LETTERS}"
 
 
 def contains(scope: str, path: str) -> bool:

@@ -1,20 +1,20 @@
 """What receivers take from: order, locks, delivery counts, expiry and dead letters. Pure, with the clock given.
 
-A queue, a subscription and a dead-letter queue are all one of these; where their messages come from differs.
+A queue, a subscription and a dead-letter queue are all one of these; where their messages come from differs. Messages
+are looked for one after another, which is fast enough for some thousands.
 """
 
-import heapq
 import itertools
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from devstack.amqp.errors import NOT_ALLOWED, AmqpError
 from devstack.clock import Clock
-from devstack.servicebus import messages
 from devstack.servicebus.configuration import Queue, Subscription
-from devstack.servicebus.errors import LockLostError
-from devstack.servicebus.stored import Lock, StoredMessage
+from devstack.servicebus.messages import Lock, StoredMessage
+
+LOCK_LOST = "com.microsoft:message-lock-lost"
 
 
 class MessageQueue:
@@ -31,94 +31,75 @@ class MessageQueue:
         self._clock = clock
         self._dead_letters = dead_letters
         self._numbers = itertools.count(1)
+        # In order: numbers rise, and a message that changes keeps its place.
         self._stored: dict[int, StoredMessage] = {}
-        self._available: list[int] = []  # A heap: what comes back takes its old place.
-        self._locked: dict[uuid.UUID, int] = {}
-        self._timers: list[tuple[float, int]] = []  # A heap of moments at which a message may have to be looked at.
         self._watchers: list[Callable[[], None]] = []
 
     @property
     def messages(self) -> tuple[StoredMessage, ...]:
         """Everything that is here and not settled, locked or not, in order."""
         self.advance()
-        return tuple(self._stored[number] for number in sorted(self._stored))
+        return tuple(self._stored.values())
 
-    def append(self, stored: StoredMessage) -> None:
+    def append(self, message: StoredMessage) -> None:
         """Put a message in, under the number it has."""
-        lifetimes = [seconds for seconds in (stored.message.ttl, self._config.default_ttl) if seconds is not None]
-        if lifetimes and self._dead_letters:
-            stored = replace(stored, expires_at=stored.enqueued_at + min(lifetimes))
-            heapq.heappush(self._timers, (stored.enqueued_at + min(lifetimes), stored.sequence_number))
-        self._offer(stored)
+        if message.ttl is not None and self._dead_letters:
+            message = replace(message, expires_at=message.enqueued_at + message.ttl)
+        self._offer(message)
 
-    def append_next(self, stored: StoredMessage) -> None:
+    def append_next(self, message: StoredMessage) -> None:
         """Put a message in, under a number of this queue's own."""
-        self.append(replace(stored, sequence_number=next(self._numbers)))
+        self.append(replace(message, sequence_number=next(self._numbers)))
 
     def find_next(self) -> StoredMessage | None:
         """Return the message that would be taken next."""
-        self.advance()
-        while self._available:
-            stored = self._stored.get(self._available[0])
-            if stored is not None and stored.lock is None:
-                return stored
-            heapq.heappop(self._available)
-        return None
+        return next((message for message in self.messages if not message.locked), None)
 
     def take(self, *, lock: bool) -> StoredMessage | None:
         """Take the next message: locked, or for good."""
-        stored = self.find_next()
-        if stored is None:
-            return None
-        heapq.heappop(self._available)
-        if not lock:
-            del self._stored[stored.sequence_number]
-            return stored
-        return self._lock(stored, Lock(uuid.uuid4(), self._clock() + self._config.lock_duration))
+        message = self.find_next()
+        if message and lock:
+            return self._lock(message, uuid.uuid4())
+        if message:
+            del self._stored[message.sequence_number]
+        return message
 
     def find_locked(self, token: uuid.UUID) -> StoredMessage:
-        """Return the message that a token locks. Raises LockLostError."""
-        self.advance()
-        if token not in self._locked:
-            raise LockLostError
-        return self._stored[self._locked[token]]
+        """Return the message that a token locks. Raises AmqpError."""
+        for message in self.messages:
+            if message.lock and message.lock.token == token:
+                return message
+        raise AmqpError(LOCK_LOST, "the lock has expired, or the message was settled already")
 
     def complete(self, token: uuid.UUID) -> None:
-        """Remove a locked message. Raises LockLostError, as all that take a token do."""
-        self._unlock(token)
+        """Remove a locked message. Raises AmqpError, as all that take a token do."""
+        del self._stored[self.find_locked(token).sequence_number]
 
     def abandon(self, token: uuid.UUID) -> None:
         """Give a locked message back after a failed delivery."""
-        self._take_back(self._unlock(token), failed=True)
+        self._take_back(self.find_locked(token))
 
     def release(self, token: uuid.UUID) -> None:
         """Give a locked message back that nobody looked at: its delivery does not count."""
-        self._take_back(self._unlock(token), failed=False)
+        self._offer(replace(self.find_locked(token), lock=None))
 
-    def dead_letter(self, token: uuid.UUID, reasons: Mapping[str, str]) -> None:
-        """Move a locked message to the dead letters, with reasons by property name."""
-        if not self._dead_letters:
-            raise AmqpError(NOT_ALLOWED, "a dead letter cannot be dead-lettered")
-        self._bury(self._unlock(token), reasons)
+    def dead_letter(self, token: uuid.UUID, reason: object, description: object) -> None:
+        """Move a locked message to the dead letters, with reasons that may be None."""
+        self._bury(self.find_locked(token), reason, description)
 
     def renew(self, token: uuid.UUID) -> float:
         """Lock a locked message anew and return until when, in Unix seconds."""
-        lock = Lock(token, self._clock() + self._config.lock_duration)
-        self._lock(self._unlock(token), lock)
-        return lock.until
+        self._lock(self.find_locked(token), token)
+        return self._clock() + self._config.lock_duration
 
     def advance(self) -> None:
         """Take back what was locked too long, and let expire what is too old."""
         now = self._clock()
-        while self._timers and self._timers[0][0] <= now:
-            _, number = heapq.heappop(self._timers)
-            stored = self._stored.get(number)
-            if stored is None:
-                continue
-            if stored.lock is None:
-                self._expire(stored)
-            elif stored.lock.until <= now:
-                self._take_back(self._unlock_due(stored.lock.token), failed=True)
+        for message in tuple(self._stored.values()):
+            if message.lock and message.lock.until <= now:
+                self._take_back(message)
+            elif not message.lock and message.expires_at is not None and message.expires_at <= now:
+                del self._stored[message.sequence_number]
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call back whenever a message becomes available."""
@@ -131,62 +112,35 @@ class MessageQueue:
     def clear(self) -> None:
         """Forget every message and lock, but not the count."""
         self._stored.clear()
-        self._available.clear()
-        self._locked.clear()
-        self._timers.clear()
 
-    def _lock(self, stored: StoredMessage, lock: Lock) -> StoredMessage:
-        stored = replace(stored, lock=lock)
-        self._stored[stored.sequence_number] = stored
-        self._locked[lock.token] = stored.sequence_number
-        heapq.heappush(self._timers, (lock.until, stored.sequence_number))
-        return stored
+    def _lock(self, message: StoredMessage, token: uuid.UUID) -> StoredMessage:
+        message = replace(message, lock=Lock(token, self._clock() + self._config.lock_duration))
+        self._stored[message.sequence_number] = message
+        return message
 
-    def _unlock(self, token: uuid.UUID) -> StoredMessage:
-        self.find_locked(token)
-        return self._unlock_due(token)
-
-    def _unlock_due(self, token: uuid.UUID) -> StoredMessage:
-        return replace(self._stored.pop(self._locked.pop(token)), lock=None)
-
-    def _take_back(self, stored: StoredMessage, *, failed: bool) -> None:
-        stored = replace(stored, delivery_count=stored.delivery_count + failed)
+    def _take_back(self, message: StoredMessage) -> None:
+        message = replace(message, lock=None, delivery_count=message.delivery_count + 1)
         limit = self._config.max_delivery_count
-        if failed and self._dead_letters and stored.delivery_count >= limit:
+        if self._dead_letters and message.delivery_count >= limit:
             description = f"The message was delivered {limit} times and never completed."
-            self._bury(stored, _reasons("MaxDeliveryCountExceeded", description))
+            self._bury(message, "MaxDeliveryCountExceeded", description)
         else:
-            self._offer(stored)
+            self._offer(message)
 
-    def _offer(self, stored: StoredMessage) -> None:
-        """Make a message available, unless its time is over."""
-        if self._expire(stored):
-            return
-        self._stored[stored.sequence_number] = stored
-        heapq.heappush(self._available, stored.sequence_number)
+    def _offer(self, message: StoredMessage) -> None:
+        self._stored[message.sequence_number] = message
         for changed in tuple(self._watchers):
             changed()
 
-    def _expire(self, stored: StoredMessage) -> bool:
-        """Remove a message whose time is over, and answer whether it is."""
-        if stored.expires_at is None or stored.expires_at > self._clock():
-            return False
-        self._stored.pop(stored.sequence_number, None)
-        if self._config.dead_letter_expired:
-            self._bury(stored, _reasons("TTLExpiredException", "The message expired and was dead lettered."))
-        return True
-
-    def _bury(self, stored: StoredMessage, reasons: Mapping[str, str]) -> None:
-        if self._dead_letters:
-            letter = replace(
-                stored,
-                message=stored.message.with_dead_letter(reasons),
-                enqueue_sequence_number=stored.sequence_number,
-                expires_at=None,
-                dead_letter_source=self.path,
-            )
-            self._dead_letters.append_next(letter)
-
-
-def _reasons(reason: str, description: str) -> dict[str, str]:
-    return {messages.DEAD_LETTER_REASON: reason, messages.DEAD_LETTER_DESCRIPTION: description}
+    def _bury(self, message: StoredMessage, reason: object, description: object) -> None:
+        if not self._dead_letters:
+            raise AmqpError(NOT_ALLOWED, "a dead letter cannot be dead-lettered")
+        del self._stored[message.sequence_number]
+        letter = replace(
+            message.with_dead_letter(reason, description),
+            enqueue_sequence_number=message.sequence_number,
+            expires_at=None,
+            lock=None,
+            dead_letter_source=self.path,
+        )
+        self._dead_letters.append_next(letter)

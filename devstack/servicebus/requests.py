@@ -1,54 +1,65 @@
-"""Requests and responses over a pair of links: what $cbs and $management have in common."""
+"""Requests and responses over a pair of links: what $cbs and $management have in common (local-stack 1.5)."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from devstack.amqp.errors import NOT_ALLOWED, AmqpError, DecodeError
-from devstack.amqp.messages import APPLICATION_PROPERTIES, VALUE, Properties, encode_message, split
-from devstack.amqp.nodes import Delivery, LinkRequest
+from devstack.amqp.codec import Int, Symbol
+from devstack.amqp.errors import NOT_ALLOWED, NOT_FOUND, NOT_IMPLEMENTED, UNAUTHORIZED, AmqpError, DecodeError
+from devstack.amqp.messages import APPLICATION_PROPERTIES, VALUE, Properties, encode_section, split
+from devstack.amqp.nodes import Delivery
 from devstack.amqp.performatives import Outcome
+from devstack.servicebus.inlets import MESSAGE_NOT_FOUND
+from devstack.servicebus.queues import LOCK_LOST
+
+OK, ACCEPTED, NO_CONTENT = 200, 202, 204
+
+_STATUSES = {
+    LOCK_LOST: 410,
+    MESSAGE_NOT_FOUND: 404,
+    NOT_FOUND: 404,
+    UNAUTHORIZED: 401,
+    NOT_IMPLEMENTED: 501,
+    "com.microsoft:server-busy": 503,
+    "com.microsoft:timeout": 408,
+}
+_BAD_REQUEST = 400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it was sent."""
+    """A request as it was sent; `properties` are its application properties."""
 
-    properties: Properties
-    application_properties: Mapping[object, object]
+    properties: dict[object, object]
     body: object
 
     def find_text(self, name: str) -> str:
         """Return an application property that is a text. Raises DecodeError."""
-        value = self.application_properties.get(name)
+        value = self.properties.get(name)
         if not isinstance(value, str):
             raise DecodeError(f"the request lacks the application property {name}")
         return str(value)
 
 
-def read_request(payload: bytes) -> Request:
-    """Read a request. Raises DecodeError."""
-    sections = {section.code: section.value for section in split(payload)}
-    application_properties = sections.get(APPLICATION_PROPERTIES)
-    return Request(
-        properties=Properties.read(sections.get(Properties.CODE, [])),
-        application_properties=application_properties if isinstance(application_properties, dict) else {},
-        body=sections.get(VALUE),
-    )
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP-like status and a body, None where there is nothing."""
+
+    status: int
+    body: object = None
 
 
 class Outbox:
     """Responses that wait for the link they go out on."""
 
     def __init__(self) -> None:
-        self.closed = False
         self._waiting: deque[bytes] = deque()
         self._wake: Callable[[], None] | None = None
 
-    def respond(self, request: Request, properties: dict[object, object], body: object) -> None:
-        """Answer a request."""
-        correlated = Properties(correlation_id=request.properties.message_id)
-        self._waiting.append(encode_message(properties=correlated, application_properties=properties, value=body))
+    def put(self, payload: bytes) -> None:
+        """Send a response."""
+        self._waiting.append(payload)
         if self._wake:
             self._wake()
 
@@ -57,43 +68,53 @@ class Outbox:
         return Delivery(payload=self._waiting.popleft(), settled=True) if self._waiting else None
 
     async def settle(self, tag: bytes, outcome: Outcome) -> None:
-        """Refuse: responses go out settled."""
-        raise AmqpError(NOT_ALLOWED, f"{tag.hex()} is settled, {type(outcome).__name__} comes too late")
+        """Do nothing: responses go out settled."""
 
     def attached(self, wake: Callable[[], None]) -> None:
         """Remember whom to call when there is a response."""
         self._wake = wake
 
     def detached(self) -> None:
-        """Call nobody, and be found no longer."""
+        """Call nobody."""
         self._wake = None
-        self.closed = True
 
 
-class Outboxes:
-    """The receiving links of one connection that wait for responses."""
+class Responder:
+    """A node that answers requests: with hyphens (`status-code`) on $cbs, in camel case (`statusCode`) elsewhere.
 
-    def __init__(self) -> None:
-        self._entries: list[tuple[LinkRequest, Outbox]] = []
+    `find_outbox` may return None: the receiving link can be attached after the sending one.
+    """
 
-    def add(self, link: LinkRequest) -> Outbox:
-        """Return an outbox for a new receiving link."""
-        outbox = Outbox()
-        self._entries = [entry for entry in self._entries if not entry[1].closed] + [(link, outbox)]
-        return outbox
+    def __init__(
+        self,
+        find_outbox: Callable[[], Outbox | None],
+        perform: Callable[[Request], Awaitable[Response]],
+        *,
+        hyphens: bool = False,
+    ) -> None:
+        self._find_outbox = find_outbox
+        self._perform = perform
+        self._names = ("status-code", "status-description") if hyphens else ("statusCode", "statusDescription")
 
-    def find(self, sender: LinkRequest, reply_to: str | None) -> Outbox:
-        """Return where the responses go that belong to a sending link.
-
-        The Python SDK names no reply address for $cbs, so the newest link on the same node and session it is, unless
-        one has the address that is named. Raises AmqpError while there is none.
-        """
-        found = [
-            (link, outbox)
-            for link, outbox in self._entries
-            if link.session is sender.session and link.address == sender.address and not outbox.closed
-        ]
-        if not found:
+    async def accept(self, delivery: Delivery) -> None:
+        """Do what is asked and answer. Raises AmqpError where nobody can be answered."""
+        sections: dict[int, Any] = {section.code: section.value for section in split(delivery.payload)}
+        asked = Properties.read(sections.get(Properties.CODE, []))
+        request = Request(sections.get(APPLICATION_PROPERTIES, {}), sections.get(VALUE))
+        outbox = self._find_outbox()
+        if outbox is None:
             raise AmqpError(NOT_ALLOWED, "there is no link to send the response on")
-        named = [outbox for link, outbox in found if link.reply_address == reply_to]
-        return named[-1] if named else found[-1][1]
+        properties: dict[object, object] = {}
+        try:
+            response = await self._perform(request)
+            description = "OK"
+        except AmqpError as error:
+            response = Response(_STATUSES.get(error.condition, _BAD_REQUEST))
+            description = error.description
+            properties["errorCondition"] = Symbol(error.condition)
+        properties |= dict(zip(self._names, (Int(response.status), description), strict=True))
+        outbox.put(
+            Properties(correlation_id=asked.message_id).encode()
+            + encode_section(APPLICATION_PROPERTIES, properties)
+            + encode_section(VALUE, response.body)
+        )

@@ -30,12 +30,6 @@ _CONFIGURATION: dict[type[Exception], Reason] = {
     ClientAuthenticationError: Reason.TOPIC_FORBIDDEN,
 }
 
-_PATIENCE = 0.8
-"""The share of the time-out after which the SDK gives up by itself: it then says why, and closes its socket.
-
-Cut off from outside while it connects, it does neither. The rest is for what it does not end by itself.
-"""
-
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +59,6 @@ class ServiceBusTopic:
     ) -> None:
         self._topic = topic
         self._timeout = timeout
-        self._patience = timeout * _PATIENCE
         self._turn = asyncio.Lock()
         self._waiting: list[_Share] = []
         self._sender: ServiceBusSender | None = None
@@ -76,7 +69,7 @@ class ServiceBusTopic:
                 retry_total=1,
                 retry_backoff_factor=0.2,
                 retry_backoff_max=1,
-                try_timeout=self._patience,
+                try_timeout=timeout,
             )
         elif credential is not None:
             self._client = ServiceBusClient(
@@ -85,7 +78,7 @@ class ServiceBusTopic:
                 retry_total=1,
                 retry_backoff_factor=0.2,
                 retry_backoff_max=1,
-                try_timeout=self._patience,
+                try_timeout=timeout,
             )
         else:
             raise ValueError("a topic needs a connection string, or a namespace and a credential")
@@ -153,7 +146,7 @@ class ServiceBusTopic:
         if self._sender is None:
             self._sender = self._client.get_topic_sender(self._topic)
         if len(messages) == 1:
-            await self._sender.send_messages(messages[0], timeout=self._patience)
+            await self._sender.send_messages(messages[0], timeout=self._timeout)
             return
         batch = await self._sender.create_message_batch()
         for message in messages:
@@ -162,10 +155,10 @@ class ServiceBusTopic:
             except exceptions.MessageSizeExceededError:
                 if len(batch) == 0:
                     raise
-                await self._sender.send_messages(batch, timeout=self._patience)
+                await self._sender.send_messages(batch, timeout=self._timeout)
                 batch = await self._sender.create_message_batch()
                 batch.add_message(message)
-        await self._sender.send_messages(batch, timeout=self._patience)
+        await self._sender.send_messages(batch, timeout=self._timeout)
 
     def _discard(self) -> None:
         """Forget the sender and close it beside the way: closing waits for quiet reads of half a second."""

@@ -6,15 +6,17 @@ driver's generation, for five minutes.
 
 import base64
 import binascii
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared import driver
+from shared import driver, nudge
 from shared.csi import classes
 from shared.edges.kube_api import Json, KubeApi, path
-from shared.errors import ConfigurationError, DriverWouldFail, PermanentError, TransientError
+from shared.errors import ConfigurationError, ConflictError, DriverWouldFail, PermanentError, TransientError
 from shared.model import SecretValue
+from shared.nudge import Pod
 from shared.observed import ClassView, Driver, KubernetesSecret, PodStatus, RefusedClass
 from shared.reason import Reason
 
@@ -117,6 +119,22 @@ class KubernetesCluster:
         }
         patched = await self._api.merge_patch(path("v1", "secrets", namespace=secret.namespace, name=secret.name), body)
         return self._version(patched, secret.namespace, secret.name)
+
+    async def pods(self, namespace: str) -> Sequence[Pod]:
+        """List the running pods of a namespace with what they mount."""
+        selector = {"fieldSelector": "status.phase=Running"}
+        return [
+            pod
+            async for page in self._api.pages(path("v1", "pods", namespace=namespace), selector)
+            for manifest in page
+            if (pod := nudge.read_pod(manifest)) is not None
+        ]
+
+    async def wake(self, namespace: str, pod: str, state: str) -> None:
+        """Annotate a pod. One that is gone is no failure."""
+        body: Json = {"metadata": {"annotations": {nudge.ANNOTATION: state}}}
+        with contextlib.suppress(ConflictError):
+            await self._api.merge_patch(path("v1", "pods", namespace=namespace, name=pod), body)
 
     async def close(self) -> None:
         """Close the connections."""

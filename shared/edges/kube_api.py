@@ -65,9 +65,9 @@ class KubeApi:
         """Read one object, or None where there is none."""
         return await self._request(_Call(method="GET", path=path, query=query or {}))
 
-    async def pages(self, path: str) -> AsyncIterator[list[Json]]:
+    async def pages(self, path: str, selector: Mapping[str, str] | None = None) -> AsyncIterator[list[Json]]:
         """List a collection in pages from one snapshot. A resource that the server does not know is empty."""
-        query = {"limit": str(_PAGE)}
+        query = first = {**(selector or {}), "limit": str(_PAGE)}
         while True:
             page = await self.get(path, query)
             if page is None:
@@ -82,7 +82,7 @@ class KubeApi:
             token = metadata.get("continue")
             if not token:
                 return
-            query = {"limit": str(_PAGE), "continue": str(token)}
+            query = {**first, "continue": str(token)}
 
     async def merge_patch(self, path: str, body: Json) -> Json:
         """Change one object. Raises `ConflictError` when its resourceVersion is not the one in `body` any more.

@@ -206,7 +206,7 @@ async def test_no_representation_of_a_plan_or_an_outcome_shows_a_value(scenario:
     SCENARIOS[scenario](world)
     texts: list[str] = []
     ends = asyncio.get_running_loop().time() + 5
-    errand = refresh.Errand(about=ABOUT, vault=world.vault, vault_host=HOST, ends=ends, now=lambda: NOW)
+    errand = refresh.Errand(about=ABOUT, version="v", vault=world.vault, vault_host=HOST, ends=ends, now=lambda: NOW)
     shared = SharedReads(world.vault, observers=1, own=None)
 
     try:

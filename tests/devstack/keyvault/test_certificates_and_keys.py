@@ -185,4 +185,4 @@ async def test_a_name_is_either_a_certificate_or_a_secret(near: Neighbourhood, p
 def test_what_is_no_certificate_is_not_imported(pfx: bytes | None, pem: str | None) -> None:
     """In process a mistake is an exception, not an object."""
     with pytest.raises(ValueError, match=r"."):
-        read_certificate(pfx=pfx, pem=pem)
+        read_certificate("tls", pfx=pfx, pem=pem)

@@ -12,6 +12,7 @@ from devstack.kubernetes import KubernetesApi
 from tests.devstack.kubernetes.conftest import ADMIN, READER, secret
 
 T = TypeVar("T")
+MERGE = "application/merge-patch+json"
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +40,13 @@ async def run(api: KubernetesApi, ca_pem: str, work: Callable[[Any], T], token: 
 
 
 async def test_models_are_written_and_read(served: KubernetesApi, authority: Authority) -> None:
-    """The client sends no Content-Type with POST and a strategic patch for a dict."""
+    """The client sends no Content-Type with POST; for a dict it has to be told to send a merge patch."""
 
     def work(api_client: Any) -> tuple[Any, ...]:
         core = client.CoreV1Api(api_client)
         body = client.V1Secret(metadata=client.V1ObjectMeta(name="new"), string_data={"a": "1"})
         created = core.create_namespaced_secret("shop", body)
-        patched = core.patch_namespaced_secret("new", "shop", {"data": {"b": "Mg=="}})
+        patched = core.patch_namespaced_secret("new", "shop", {"data": {"b": "Mg=="}}, _content_type=MERGE)
         listed = core.list_namespaced_secret("shop", limit=1)
         deleted = core.delete_namespaced_secret("new", "shop")
         return created, patched, listed, deleted
@@ -66,9 +67,9 @@ async def test_refusals_are_the_clients_own_exceptions(served: KubernetesApi, au
         with pytest.raises(client.exceptions.NotFoundException):
             core.read_namespaced_secret("nope", "shop")
         with pytest.raises(client.exceptions.ConflictException):
-            core.patch_namespaced_secret("db", "shop", {"metadata": {"resourceVersion": "1"}})
+            core.patch_namespaced_secret("db", "shop", {"metadata": {"resourceVersion": "1"}}, _content_type=MERGE)
         with pytest.raises(client.exceptions.UnprocessableEntityException):
-            core.patch_namespaced_secret("db", "shop", {"type": "example.com/x"})
+            core.patch_namespaced_secret("db", "shop", {"type": "example.com/x"}, _content_type=MERGE)
 
     def forbidden(api_client: Any) -> None:
         with pytest.raises(client.exceptions.ForbiddenException, match="cannot delete resource"):

@@ -7,11 +7,11 @@ import time
 from collections.abc import Mapping
 from urllib.parse import quote_plus
 
+from devstack.amqp.codec import Symbol, Timestamp, UInt
 from devstack.amqp.messages import APPLICATION_PROPERTIES, DATA, MESSAGE_ANNOTATIONS, Header, Properties, encode_section
-from devstack.amqp.values import Symbol, Timestamp, UInt
 from devstack.clock import ManualClock
-from devstack.servicebus import Queue, Topic
-from devstack.servicebus.messages import Message, read
+from devstack.servicebus import Queue, StoredMessage, Topic
+from devstack.servicebus.messages import read
 from devstack.servicebus.namespaces import Namespace
 
 KEY = "a-key"
@@ -31,7 +31,7 @@ def encode_message(
     parts = (
         Header(ttl=UInt(round(ttl * 1000))).encode() if ttl is not None else b"",
         encode_section(MESSAGE_ANNOTATIONS, annotations) if scheduled_for is not None else b"",
-        Properties(message_id=message_id, **own).encode(),  # type: ignore[arg-type]  # each is a text
+        Properties(message_id=message_id, **own).encode(),
         encode_section(APPLICATION_PROPERTIES, dict(properties)) if properties else b"",
         encode_section(DATA, body),
     )
@@ -46,7 +46,7 @@ def build_message(
     scheduled_for: float | None = None,
     properties: Mapping[str, object] | None = None,
     **own: str,
-) -> Message:
+) -> StoredMessage:
     """Build a message as a client would have sent it."""
     payload = encode_message(message_id, body=body, ttl=ttl, scheduled_for=scheduled_for, properties=properties, **own)
     return read(payload)
@@ -73,7 +73,7 @@ class World:
             clock=self.clock,
         )
 
-    def send(self, path: str, *messages: Message) -> list[int]:
+    def send(self, path: str, *messages: StoredMessage) -> list[int]:
         """Send messages and return their sequence numbers."""
         return self.namespace.find_inlet(path).send(messages)
 

@@ -9,18 +9,17 @@ from collections.abc import AsyncIterator
 from typing import TypeVar
 
 from devstack.amqp import framing
-from devstack.amqp.composites import Composite
-from devstack.amqp.connections import MAX_FRAME_SIZE
-from devstack.amqp.messages import Properties, encode_message
+from devstack.amqp.codec import Symbol, UByte, UInt, UShort
+from devstack.amqp.messages import APPLICATION_PROPERTIES, VALUE, Properties, encode_section
 from devstack.amqp.performatives import (
     Accepted,
     Attach,
     Begin,
+    Composite,
     Disposition,
     Flow,
     Open,
     Outcome,
-    Received,
     SaslInit,
     SaslMechanisms,
     SaslOutcome,
@@ -28,10 +27,8 @@ from devstack.amqp.performatives import (
     Target,
     Transfer,
 )
-from devstack.amqp.values import Described, Symbol, UByte, UInt, UShort
-from devstack.servicebus import ServiceBus
-from devstack.servicebus.messages import Message, read
-from devstack.servicebus.requests import read_request
+from devstack.servicebus import ServiceBus, StoredMessage
+from devstack.servicebus.messages import read
 
 from .builders import sign
 
@@ -59,7 +56,7 @@ class Peer:
     async def expect_frame(self, kind: type[C]) -> tuple[C, bytes]:
         """Return the next frame of a kind and its payload."""
         while True:
-            frame = await framing.read_frame(self.reader, kind=framing.AMQP_FRAME, max_size=MAX_FRAME_SIZE)
+            frame = await framing.read_frame(self.reader)
             if isinstance(frame.performative, kind):
                 return frame.performative, frame.payload
             assert frame.performative is None or isinstance(frame.performative, Flow), frame.performative
@@ -74,19 +71,19 @@ class Peer:
         """Come as far as an open connection with a session."""
         self.writer.write(framing.SASL_HEADER)
         assert await self.reader.readexactly(8) == framing.SASL_HEADER
-        offer = await framing.read_frame(self.reader, kind=framing.SASL_FRAME, max_size=512)
+        offer = await framing.read_frame(self.reader, kind=framing.SASL_FRAME)
         assert isinstance(offer.performative, SaslMechanisms)
         self.writer.write(framing.encode_frame(0, SaslInit(Symbol("ANONYMOUS")), kind=framing.SASL_FRAME))
-        outcome = await framing.read_frame(self.reader, kind=framing.SASL_FRAME, max_size=512)
+        outcome = await framing.read_frame(self.reader, kind=framing.SASL_FRAME)
         assert outcome.performative == SaslOutcome(UByte(0))
         self.writer.write(framing.AMQP_HEADER)
         assert await self.reader.readexactly(8) == framing.AMQP_HEADER
         await self.send(Open("peer"))
         await self.expect(Open)
 
-    async def begin(self, *, window: int = 1000, channel: int = 0) -> None:
-        """Begin a session that may be sent so many frames."""
-        begin = Begin(next_outgoing_id=UInt(0), incoming_window=UInt(window), outgoing_window=UInt(1000))
+    async def begin(self, *, channel: int = 0) -> None:
+        """Begin a session."""
+        begin = Begin(next_outgoing_id=UInt(0), incoming_window=UInt(1000), outgoing_window=UInt(1000))
         await self.send(begin, channel=channel)
         assert (await self.expect(Begin)).remote_channel == UShort(channel)
 
@@ -101,7 +98,7 @@ class Peer:
         )
         return await self.expect(Attach)
 
-    async def authorize(self, bus: ServiceBus, entity: str, *, token: str | None = None) -> dict[object, object]:
+    async def authorize(self, bus: ServiceBus, entity: str, *, token: str | None = None) -> dict[str, object]:
         """Show a token for an entity, on handles 100 and 101, and return the application properties of the answer."""
         await self.attach(100, RECEIVER, "$cbs")
         await self.attach(101, SENDER, "$cbs")
@@ -111,12 +108,12 @@ class Peer:
             101, {"operation": "put-token", "type": "jwt", "name": audience}, token or sign(audience)
         )
 
-    async def request(self, handle: int, properties: dict[object, object], body: object) -> dict[object, object]:
+    async def request(self, handle: int, properties: dict[object, object], body: object) -> dict[str, object]:
         """Send a request on a link and return the application properties of the answer."""
-        payload = encode_message(properties=Properties(message_id="1"), application_properties=properties, value=body)
-        await self.transfer(handle, payload, settled=True)
+        parts = (encode_section(APPLICATION_PROPERTIES, properties), encode_section(VALUE, body))
+        await self.transfer(handle, Properties(message_id="1").encode() + b"".join(parts), settled=True)
         _, answer = await self.expect_frame(Transfer)
-        return {str(name): value for name, value in read_properties(answer).items()}
+        return dict(read(answer).application_properties)
 
     async def transfer(
         self, handle: int, payload: bytes, *, number: int = 0, settled: bool = False, message_format: int = 0
@@ -127,7 +124,7 @@ class Peer:
         )
         await self.send(transfer, payload)
 
-    async def receive(self) -> tuple[Transfer, Message]:
+    async def receive(self) -> tuple[Transfer, StoredMessage]:
         """Return the next delivery and its message."""
         transfer, payload = await self.expect_frame(Transfer)
         while transfer.more:
@@ -141,7 +138,6 @@ class Peer:
         await self.send(Disposition(role=True, first=number, last=number, state=outcome))
         echo = await self.expect(Disposition)
         assert (echo.role, echo.first, echo.settled) == (False, number, True)
-        assert not isinstance(echo.state, Received | Described)
         return echo.state
 
     async def post(self, handle: int, payload: bytes, *, number: int = 0, message_format: int = 0) -> Outcome | None:
@@ -149,7 +145,6 @@ class Peer:
         await self.transfer(handle, payload, number=number, message_format=message_format)
         answer = await self.expect(Disposition)
         assert (answer.role, answer.first, answer.settled) == (True, number, True)
-        assert not isinstance(answer.state, Received | Described)
         return answer.state
 
     async def give_credit(self, handle: int, credit: int, *, seen: int = 0, drain: bool = False) -> None:
@@ -166,11 +161,6 @@ class Peer:
                 drain=drain,
             )
         )
-
-
-def read_properties(payload: bytes) -> dict[object, object]:
-    """Return the application properties of a message."""
-    return dict(read_request(payload).application_properties)
 
 
 @contextlib.asynccontextmanager

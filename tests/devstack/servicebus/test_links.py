@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from devstack.amqp.codec import Symbol, UByte, UInt
 from devstack.amqp.messages import DATA, encode_section
 from devstack.amqp.performatives import (
     Accepted,
@@ -17,7 +18,6 @@ from devstack.amqp.performatives import (
     Target,
     Transfer,
 )
-from devstack.amqp.values import Described, Symbol, UByte, UInt, ULong
 from devstack.servicebus import ServiceBus
 
 from .builders import encode_message, sign
@@ -78,13 +78,6 @@ async def test_a_receiver_that_asks_for_a_session_is_refused(bus: ServiceBus) ->
         assert await expect_refusal(peer, await peer.expect(Attach)) == "amqp:not-implemented"
 
 
-async def test_transactions_are_refused(bus: ServiceBus) -> None:
-    async with connect(bus) as peer:
-        coordinator = Described(ULong(0x30), [])
-        await peer.send(Attach("link", UInt(1), SENDER, source=Source("here"), target=coordinator))
-        assert await expect_refusal(peer, await peer.expect(Attach)) == "amqp:not-implemented"
-
-
 async def test_a_receiver_gets_as_many_messages_as_it_gives_credit_for(bus: ServiceBus) -> None:
     await fill(bus, encode_message("a"), encode_message("b"), encode_message("c"))
     async with connect(bus) as peer:
@@ -134,44 +127,6 @@ async def test_a_large_message_goes_in_frames_both_ways(bus: ServiceBus) -> None
         await peer.give_credit(1, 1)
         _, message = await peer.receive()
         assert message.body == body
-
-
-async def test_frames_wait_while_the_session_window_is_closed(bus: ServiceBus) -> None:
-    await fill(bus, encode_message("a"), encode_message("b"))
-    async with connect(bus) as peer:
-        await peer.authorize(bus, "jobs")  # One transfer has come on this session: the answer.
-        await peer.attach(1, RECEIVER, "jobs")
-
-        async def flow(window: int) -> None:
-            await peer.send(
-                Flow(
-                    next_incoming_id=UInt(1),
-                    incoming_window=UInt(window),
-                    next_outgoing_id=UInt(0),
-                    outgoing_window=UInt(1),
-                    handle=UInt(1),
-                    delivery_count=UInt(0),
-                    link_credit=UInt(2),
-                )
-            )
-
-        await flow(1)
-        assert (await peer.receive())[1].message_id == "a"
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await peer.receive()
-        await flow(2)
-        assert (await peer.receive())[1].message_id == "b"
-
-
-async def test_an_aborted_delivery_never_was(bus: ServiceBus) -> None:
-    async with connect(bus) as peer:
-        await peer.authorize(bus, "jobs")
-        await peer.attach(1, SENDER, "jobs")
-        await peer.send(Transfer(UInt(1), UInt(0), b"0", more=True), encode_message("a")[:10])
-        await peer.send(Transfer(UInt(1), aborted=True))
-        assert await peer.post(1, encode_message("b"), number=1) == Accepted()
-        assert [stored.message_id for stored in bus.messages("jobs")] == ["b"]
 
 
 async def test_a_message_that_grows_too_large_over_its_frames_is_rejected(bus: ServiceBus) -> None:

@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from devstack.amqp.codec import Array, Symbol, UInt
 from devstack.amqp.performatives import (
     Accepted,
     Detach,
@@ -15,7 +16,6 @@ from devstack.amqp.performatives import (
     Released,
     Transfer,
 )
-from devstack.amqp.values import Array, Symbol, UInt
 from devstack.clock import ManualClock
 from devstack.servicebus import ServiceBus
 
@@ -150,7 +150,7 @@ async def test_the_bare_message_arrives_byte_for_byte(bus: ServiceBus) -> None:
     assert payload.endswith(sent)
 
 
-async def manage(peer: Peer, operation: str, body: object) -> dict[object, object]:
+async def manage(peer: Peer, operation: str, body: object) -> dict[str, object]:
     """Ask the queue's $management, attached on handles 10 and 11."""
     await peer.attach(10, RECEIVER, "jobs/$management")
     await peer.attach(11, SENDER, "jobs/$management")

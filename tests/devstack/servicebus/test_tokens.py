@@ -2,8 +2,8 @@
 
 import pytest
 
-from devstack.servicebus.errors import UnauthorizedError
-from devstack.servicebus.tokens import Verifier, refuse_all
+from devstack.amqp.errors import AmqpError
+from devstack.servicebus.tokens import Verifier
 
 from .builders import KEY, sign
 
@@ -36,7 +36,7 @@ def test_a_signature_with_the_key_is_good_for_its_resource_and_what_is_below(res
     ids=["key", "name", "expired", "resource", "prefix", "signature", "empty", "nonsense", "nothing"],
 )
 def test_other_signatures_are_refused(token: str) -> None:
-    with pytest.raises(UnauthorizedError):
+    with pytest.raises(AmqpError, match="unauthorized-access"):
         build_verifier().verify(token, AUDIENCE)
 
 
@@ -44,16 +44,7 @@ def test_a_jwt_is_good_when_somebody_vouches_for_it() -> None:
     build_verifier().verify("head.claims.signature", AUDIENCE)
 
 
-@pytest.mark.parametrize("token", ["head.claims.other", "head.claims", "head..signature", "a.b.c.d"])
+@pytest.mark.parametrize("token", ["head.claims.other", "password"])
 def test_other_tokens_are_refused(token: str) -> None:
-    with pytest.raises(UnauthorizedError):
+    with pytest.raises(AmqpError, match="unauthorized-access"):
         build_verifier().verify(token, AUDIENCE)
-
-
-def test_what_has_not_the_shape_of_a_jwt_is_refused_whoever_vouches() -> None:
-    with pytest.raises(UnauthorizedError):
-        Verifier(key_name="root", key=KEY, verify_token=lambda _: True).verify("password", AUDIENCE)
-
-
-def test_by_default_nobody_vouches() -> None:
-    assert not refuse_all("head.claims.signature")

@@ -1,0 +1,54 @@
+"""Wake the pods that wait for refreshed targets. Effects through `ports.Cluster` only.
+
+Waking makes a refresh arrive sooner and changes nothing about what arrives: without it the kubelet looks by itself
+within 60 to 90 seconds. So a failure here is reported and never brings the event back.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared import nudge
+from shared.errors import FanoutError
+from shared.nudge import Wake
+from shared.ports import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """How many pods of a cluster were woken, and what kept others asleep."""
+
+    pods: int
+    errors: tuple[FanoutError, ...]
+
+
+async def wake(cluster: Cluster, wakes: Sequence[Wake]) -> Woken:
+    """Wake each waiting pod once, whatever number of targets it waits for."""
+    by_namespace: dict[str, list[Wake]] = {}
+    for one in wakes:
+        by_namespace.setdefault(one.namespace, []).append(one)
+    results = await asyncio.gather(*[_namespace(cluster, name, ones) for name, ones in by_namespace.items()])
+    return Woken(
+        pods=sum(result.pods for result in results), errors=tuple(error for one in results for error in one.errors)
+    )
+
+
+async def _namespace(cluster: Cluster, namespace: str, wakes: Sequence[Wake]) -> Woken:
+    try:
+        pods = await cluster.pods(namespace)
+    except FanoutError as error:
+        return Woken(0, (error,))
+    return await _pods(cluster, namespace, nudge.waiting(pods, wakes))
+
+
+async def _pods(cluster: Cluster, namespace: str, states: Mapping[str, str]) -> Woken:
+    async def one(pod: str, state: str) -> FanoutError | None:
+        try:
+            await cluster.wake(namespace, pod, state)
+        except FanoutError as error:
+            return error
+        return None
+
+    errors = await asyncio.gather(*[one(pod, state) for pod, state in states.items()])
+    failed = tuple(error for error in errors if error is not None)
+    return Woken(len(errors) - len(failed), failed)
