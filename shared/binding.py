@@ -110,19 +110,20 @@ def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
             # What a refused entry would have been fed by cannot be told, so it is shown for every object of its class.
             yield Refused(namespace=cls.namespace, secret_name=_legal(secret.name), error=secret.error)
             continue
-        keys = {key: _feeding(cls, secret, key, about.name) for key in render.keys_fed_by(cls, secret, about.name)}
-        moving = {key: items for key, items in keys.items() if not all(_pinned(item) for item in items)}
+        files = {entry.key: entry.file for entry in secret.data}  # of equal keys the last counts
+        keys = render.keys_fed_by(cls, secret, about.name)
+        feeding = {file: _feeding(cls, file, about.name) for file in {files[key] for key in keys}}
+        moving = tuple(key for key in keys if feeding[files[key]])
         fed = fed or bool(keys)
         if keys and not _legal(secret.name):
             error = DriverWouldFail(f"{cls}: a secretName is no legal name of a Secret")
             yield Refused(namespace=cls.namespace, secret_name="", error=error)
         elif moving:
-            feeding = tuple(dict.fromkeys(item for items in moving.values() for item in items if not _pinned(item)))
             yield Binding(
                 cls=cls,
                 secret=secret,
-                keys=tuple(moving),
-                feeding=feeding,
+                keys=moving,
+                feeding=tuple(dict.fromkeys(item for items in feeding.values() for item in items)),
                 objects=render.select_objects(cls, about.name),
             )
         elif keys:
@@ -131,10 +132,9 @@ def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
         yield MountOnly(cls=cls)
 
 
-def _feeding(cls: SecretProviderClass, secret: SecretObject, key: str, name: str) -> list[ClassObject]:
-    """Return the objects of that name that may mount the file behind a data key. Of equal keys the last counts."""
-    file = {entry.key: entry.file for entry in secret.data}[key]
-    return [item for item in cls.producers(file) if item.read.name == name]
+def _feeding(cls: SecretProviderClass, file: str, name: str) -> list[ClassObject]:
+    """Return the objects of that name that may mount a file and follow the newest version."""
+    return [item for item in cls.producers(file) if item.read.name == name and not _pinned(item)]
 
 
 def _pinned(item: ClassObject) -> bool:

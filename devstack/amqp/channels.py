@@ -33,7 +33,7 @@ class Channel:
         self._writer.write(framing.encode_frame(self._number, performative, payload))
         await self._writer.drain()
 
-    async def send_begin(self, begin: Begin, max_handle: int) -> None:
+    async def send_begin(self, begin: Begin) -> None:
         """Answer the peer's begin."""
         self._next_incoming = int(begin.next_outgoing_id)
         reply = Begin(
@@ -41,7 +41,6 @@ class Channel:
             next_outgoing_id=UInt(0),
             incoming_window=WINDOW,
             outgoing_window=WINDOW,
-            handle_max=UInt(max_handle),
         )
         await self.send(reply)
 

@@ -89,8 +89,9 @@ def decode(data: bytes, at: int = 0) -> tuple[object, int]:
         raise DecodeError("a text in a wrong encoding, or a map with a wrong key or none") from error
 
 
-# Constructor, layout and type of the numbers; the first of a type is the one that is written.
-_NUMBERS: tuple[tuple[int, str, Callable[[Any], object]], ...] = (
+# Constructor, layout and type of the numbers, as they are written and in the forms that are only read.
+_Numbers = tuple[tuple[int, str, Callable[[Any], object]], ...]
+_WRITTEN: _Numbers = (
     (0x50, ">B", UByte),
     (0x60, ">H", UShort),
     (0x70, ">I", UInt),
@@ -100,12 +101,14 @@ _NUMBERS: tuple[tuple[int, str, Callable[[Any], object]], ...] = (
     (0x82, ">d", float),
     (0x83, ">q", Timestamp),
     (0x56, ">?", bool),
+)
+_SHORT: _Numbers = (
     (0x52, ">B", UInt),
     (0x53, ">B", ULong),
     (0x54, ">b", Int),
     (0x55, ">b", Long),
 )
-_LAYOUTS = {constructor: (struct.Struct(layout), kind) for constructor, layout, kind in _NUMBERS}
+_LAYOUTS = {constructor: (struct.Struct(layout), kind) for constructor, layout, kind in _WRITTEN + _SHORT}
 _CONSTANTS: dict[int, object] = {0x40: None, 0x41: True, 0x42: False, 0x43: UInt(0), 0x44: ULong(0)}
 _TEXTS: dict[int, Callable[[bytes], object]] = {
     0xB0: bytes,
@@ -207,7 +210,7 @@ def _described(value: Described) -> bytes:
 
 
 _WRITERS: dict[Any, tuple[int, Callable[[Any], bytes]]] = {
-    **{kind: (constructor, struct.Struct(layout).pack) for constructor, layout, kind in reversed(_NUMBERS)},
+    **{kind: (constructor, struct.Struct(layout).pack) for constructor, layout, kind in _WRITTEN},
     type(None): (0x40, lambda _: b""),
     bytes: (0xB0, _sized),
     str: (0xB1, lambda value: _sized(value.encode())),

@@ -10,7 +10,7 @@ import logging
 
 from devstack.amqp import framing
 from devstack.amqp.channels import Channel
-from devstack.amqp.codec import Array, Symbol, UByte, UInt, UShort
+from devstack.amqp.codec import Array, Symbol, UByte, UInt
 from devstack.amqp.errors import FRAMING, INTERNAL, NOT_ALLOWED, AmqpError, ConnectionCutError
 from devstack.amqp.nodes import Container
 from devstack.amqp.performatives import (
@@ -29,7 +29,6 @@ from devstack.amqp.sessions import Session
 logger = logging.getLogger(__name__)
 
 _LEAST_FRAME_SIZE = 512
-_MAX_CHANNEL = 255
 _LINGER = 1.0
 _SHORTEST_HEARTBEAT = 0.5
 
@@ -89,7 +88,7 @@ class Connection:
 
     async def _open(self) -> None:
         opening = (await framing.read_frame(self._reader)).performative
-        reply = Open("devstack", max_frame_size=UInt(framing.MAX_FRAME_SIZE), channel_max=UShort(_MAX_CHANNEL))
+        reply = Open("devstack", max_frame_size=UInt(framing.MAX_FRAME_SIZE))
         await self._channel.send(reply)
         if not isinstance(opening, Open):
             raise AmqpError(NOT_ALLOWED, "a connection begins with open")
@@ -119,7 +118,7 @@ class Connection:
     def _find_session(self, number: int, performative: Composite) -> Session:
         """Return the session on a channel, a new one for begin. Raises AmqpError."""
         begins = isinstance(performative, Begin)
-        if number > _MAX_CHANNEL or begins is (number in self._sessions):
+        if begins is (number in self._sessions):
             raise AmqpError(NOT_ALLOWED, f"{type(performative).__name__} on channel {number}")
         if begins:
             self._sessions[number] = Session(Channel(self._writer, number, self._max_frame_size), self._container)

@@ -63,7 +63,7 @@ class IncomingLink:
         if len(delivery.payload) > MAX_MESSAGE_SIZE:
             return Rejected(explain(AmqpError(TOO_LARGE, f"a message has at most {MAX_MESSAGE_SIZE} bytes here")))
         try:
-            await self._sink.accept(delivery)
+            await self._sink(delivery)
         except AmqpError as error:
             return Rejected(explain(error))
         return Accepted()
@@ -72,11 +72,17 @@ class IncomingLink:
 class OutgoingLink:
     """A link on which the peer receives, with a task of its own that waits for messages and credit.
 
-    `refuse` detaches the link with an error.
+    `wake` is set by the supply, `refuse` detaches the link with an error.
     """
 
     def __init__(
-        self, channel: Channel, handle: int, supply: Supply, refuse: Callable[[int, AmqpError], Awaitable[None]]
+        self,
+        channel: Channel,
+        handle: int,
+        supply: Supply,
+        *,
+        wake: asyncio.Event,
+        refuse: Callable[[int, AmqpError], Awaitable[None]],
     ) -> None:
         self._channel = channel
         self._handle = handle
@@ -86,7 +92,7 @@ class OutgoingLink:
         self._delivery_count = 0
         self._credit = 0
         self._drain = False
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -98,6 +104,7 @@ class OutgoingLink:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._supply.detached()
 
     def update_credit(self, flow: Flow) -> None:
         """Take over the credit that the peer grants, less what it has not seen yet."""
@@ -124,21 +131,19 @@ class OutgoingLink:
         return Rejected() if isinstance(outcome, Rejected) else outcome
 
     async def _run(self) -> None:
-        self._supply.attached(self._wake.set)
         try:
             while True:
                 self._wake.clear()
                 await self._pump()
                 await self._wake.wait()
         except AmqpError as error:
+            self._supply.detached()
             await self._refuse(self._handle, error)
         except (ConnectionCutError, OSError):
             self._channel.cut()
         except Exception:
             logger.exception("a receiving link failed")
             self._channel.cut()
-        finally:
-            self._supply.detached()
 
     async def _pump(self) -> None:
         while self._credit > 0:

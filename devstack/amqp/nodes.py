@@ -5,7 +5,7 @@ ends without another byte). The requests of one connection come one after anothe
 `Supply.take` is called from each link's own task.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,11 +37,8 @@ class LinkRequest:
     filters: tuple[str, ...] = ()
 
 
-class Sink(Protocol):
-    """A node that takes messages."""
-
-    async def accept(self, delivery: Delivery) -> None:
-        """Take a message. Returning accepts it, raising AmqpError rejects it."""
+Sink = Callable[[Delivery], Awaitable[None]]
+"""A node that takes messages. Returning accepts a message, raising AmqpError rejects it."""
 
 
 class Supply(Protocol):
@@ -52,9 +49,6 @@ class Supply(Protocol):
 
     async def settle(self, tag: bytes, outcome: Outcome) -> None:
         """Do what the outcome says. Returning confirms it, raising AmqpError rejects it."""
-
-    def attached(self, wake: Callable[[], None]) -> None:
-        """Remember whom to call when there may be something to take."""
 
     def detached(self) -> None:
         """Forget the receiver. What it holds stays locked."""
@@ -69,5 +63,5 @@ class Container(Protocol):
     async def provide_sink(self, request: LinkRequest) -> Sink:
         """Return the node that a peer may send to."""
 
-    async def provide_supply(self, request: LinkRequest) -> Supply:
-        """Return the node that a peer may receive from."""
+    async def provide_supply(self, request: LinkRequest, wake: Callable[[], None]) -> Supply:
+        """Return the node that a peer may receive from, which calls `wake` when there may be something to take."""

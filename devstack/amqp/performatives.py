@@ -160,7 +160,6 @@ class Begin(Composite):
     next_outgoing_id: UInt
     incoming_window: UInt
     outgoing_window: UInt
-    handle_max: UInt = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

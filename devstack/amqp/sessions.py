@@ -1,5 +1,6 @@
 """A session: which handle is which link (part 2.5)."""
 
+import asyncio
 from dataclasses import replace
 
 from devstack.amqp.channels import Channel
@@ -21,8 +22,6 @@ from devstack.amqp.performatives import (
     explain,
 )
 
-MAX_HANDLE = 1023
-
 
 class Session:
     """One session of a connection."""
@@ -37,7 +36,7 @@ class Session:
         """Do what the peer says. Raises AmqpError for what breaks the rules."""
         match performative:
             case Begin():
-                await self._channel.send_begin(performative, MAX_HANDLE)
+                await self._channel.send_begin(performative)
             case Attach():
                 await self._attach(performative)
             case Transfer():
@@ -60,7 +59,7 @@ class Session:
 
     async def _attach(self, attach: Attach) -> None:
         handle = int(attach.handle)
-        if handle > MAX_HANDLE or self._links.get(handle) is not None:
+        if self._links.get(handle) is not None:
             raise AmqpError(NOT_ALLOWED, f"no link can be attached to handle {handle}")
         reply = replace(
             attach,
@@ -95,7 +94,9 @@ class Session:
             settled=attach.snd_settle_mode == SETTLED,
             filters=tuple(map(str, filters)) if isinstance(filters, dict) else (),
         )
-        return OutgoingLink(self._channel, handle, await self._container.provide_supply(request), self._refuse)
+        wake = asyncio.Event()
+        supply = await self._container.provide_supply(request, wake.set)
+        return OutgoingLink(self._channel, handle, supply, wake=wake, refuse=self._refuse)
 
     async def _refuse(self, handle: int, error: AmqpError) -> None:
         self._links[handle] = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import ssl
 from collections.abc import Callable, Iterable
 from typing import Self
@@ -9,13 +10,14 @@ from typing import Self
 from devstack import clock as clocks
 from devstack.amqp.connections import Connection
 from devstack.faults import Faults
-from devstack.servicebus import tokens
 from devstack.servicebus.clients import Client
 from devstack.servicebus.configuration import Queue, Topic
 from devstack.servicebus.messages import StoredMessage
 from devstack.servicebus.namespaces import Namespace
 from devstack.servicebus.operations import Operation
+from devstack.servicebus.tokens import Verifier
 
+_HOST = "127.0.0.1"
 _TICK = 0.05
 """Seconds between two looks at the clock: locks, expiry and scheduled messages are that late at most."""
 
@@ -23,9 +25,10 @@ _TICK = 0.05
 class ServiceBus:
     """A Service Bus namespace on a socket: `async with ServiceBus(...) as bus`.
 
-    `port` 0 takes a free one. `verify_token` vouches for JWTs; by default none is accepted. With `tls` the SDK cannot
-    use `connection_string`, which says "no TLS": give it `custom_endpoint_address=bus.endpoint`. The SDK compares a
-    lock with the system's time before it settles, so where it receives a `ManualClock` has to start at the present.
+    `port` 0 takes a free one; afterwards it is the one that is listened on. `connections` counts the AMQP connections
+    that were opened. `verify_token` vouches for JWTs; by default none is accepted. With `tls` the SDK cannot use
+    `connection_string`, which says "no TLS": give it `custom_endpoint_address=bus.endpoint`. The SDK compares a lock
+    with the system's time before it settles, so where it receives a `ManualClock` has to start at the present.
     """
 
     def __init__(
@@ -36,25 +39,31 @@ class ServiceBus:
         key: str,
         key_name: str = "RootManageSharedAccessKey",
         clock: clocks.Clock = clocks.system,
-        host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
-        verify_token: Callable[[str], bool] = tokens.refuse_all,
+        verify_token: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.faults: Faults[Operation] = Faults()
         self._namespace = Namespace(topics=topics, queues=queues, clock=clock)
         self._key_name, self._key = key_name, key
-        self._host, self._port, self._tls = host, port, tls
-        self._connections = 0
-        self._verifier = tokens.Verifier(key_name=key_name, key=key, verify_token=verify_token)
+        self._tls = tls
+        self.port = port
+        self.connections = 0
+        self._meet_client = functools.partial(
+            Client,
+            namespace=self._namespace,
+            verifier=Verifier(key_name=key_name, key=key, verify_token=verify_token),
+            faults=self.faults,
+            count=self._count_connection,
+        )
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen. Raises OSError where the port is taken."""
-        self._server = await asyncio.start_server(self._serve, self._host, self._port, ssl=self._tls)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, _HOST, self.port, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
         self._ticker = asyncio.create_task(self._tick())
 
     async def stop(self) -> None:
@@ -77,14 +86,9 @@ class ServiceBus:
         await self.stop()
 
     @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self._port
-
-    @property
     def endpoint(self) -> str:
         """The address for `custom_endpoint_address`."""
-        return f"sb://{self._host}:{self._port}"
+        return f"sb://{_HOST}:{self.port}"
 
     @property
     def connection_string(self) -> str:
@@ -93,11 +97,6 @@ class ServiceBus:
             f"Endpoint={self.endpoint};SharedAccessKeyName={self._key_name};SharedAccessKey={self._key};"
             "UseDevelopmentEmulator=true;"
         )
-
-    @property
-    def connections(self) -> int:
-        """How many AMQP connections were opened so far."""
-        return self._connections
 
     def messages(self, path: str) -> tuple[StoredMessage, ...]:
         """Return what is in a queue, subscription or dead-letter queue and not settled, locked or not, in order."""
@@ -134,7 +133,7 @@ class ServiceBus:
         self._namespace.clear()
 
     def _count_connection(self) -> None:
-        self._connections += 1
+        self.connections += 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -144,11 +143,6 @@ class ServiceBus:
         # Cancelled is only by stop(), and the stream's own machinery would report that as an error.
         with contextlib.suppress(asyncio.CancelledError):
             await Connection(reader, writer, self._meet_client()).serve()
-
-    def _meet_client(self) -> Client:
-        return Client(
-            namespace=self._namespace, verifier=self._verifier, faults=self.faults, count=self._count_connection
-        )
 
     async def _tick(self) -> None:
         while True:

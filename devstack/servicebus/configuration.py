@@ -23,7 +23,7 @@ class CorrelationRule:
         return (
             self.subject in {None, message.subject}
             and self.correlation_id in {None, message.correlation_id}
-            and all(name in given and _equal(given[name], expected) for name, expected in self.properties.items())
+            and all(name in given and given[name] == expected for name, expected in self.properties.items())
         )
 
 
@@ -61,8 +61,3 @@ class Topic:
     name: str
     subscriptions: tuple[Subscription, ...] | list[Subscription] = ()
     duplicate_window: float | None = None
-
-
-def _equal(value: object, expected: object) -> bool:
-    # True equals 1 in Python and not in AMQP.
-    return isinstance(value, bool) == isinstance(expected, bool) and value == expected

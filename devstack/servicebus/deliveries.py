@@ -13,30 +13,25 @@ from devstack.servicebus.operations import Operation, undergo
 from devstack.servicebus.queues import MessageQueue
 
 
-class EntitySink:
-    """A queue or topic that a client sends to."""
-
-    def __init__(self, faults: Faults[Operation], path: str, inlet: Inlet) -> None:
-        self._faults = faults
-        self._path = path
-        self._inlet = inlet
-
-    async def accept(self, delivery: Delivery) -> None:
-        """Take a message, or a batch of them as a whole."""
-        batch = delivery.message_format == messages.BATCH
-        sent = messages.read_batch(delivery.payload) if batch else [messages.read(delivery.payload)]
-        operations = [Operation(kind="send", entity=self._path, message_id=message.message_id) for message in sent]
-        await undergo(self._faults, operations, lambda: self._inlet.send(sent))
+async def send(faults: Faults[Operation], path: str, inlet: Inlet, delivery: Delivery) -> None:
+    """Take a message, or a batch of them as a whole, into a queue or topic."""
+    batch = delivery.message_format == messages.BATCH
+    sent = messages.read_batch(delivery.payload) if batch else [messages.read(delivery.payload)]
+    operations = [Operation(kind="send", entity=path, message_id=message.message_id) for message in sent]
+    await undergo(faults, operations, lambda: inlet.send(sent))
 
 
 class QueueSupply:
     """A queue, subscription or dead-letter queue that a client receives from; with `settled` for good."""
 
-    def __init__(self, faults: Faults[Operation], queue: MessageQueue, *, settled: bool) -> None:
+    def __init__(
+        self, faults: Faults[Operation], queue: MessageQueue, wake: Callable[[], None], *, settled: bool
+    ) -> None:
         self._faults = faults
         self._queue = queue
         self._settled = settled
-        self._wake: Callable[[], None] | None = None
+        self._wake = wake
+        queue.watch(wake)
 
     async def take(self) -> Delivery | None:
         """Return the next message: locked, or for good where the client wants it settled."""
@@ -57,15 +52,9 @@ class QueueSupply:
         )
         await undergo(self._faults, [operation], lambda: self._settle(token, outcome))
 
-    def attached(self, wake: Callable[[], None]) -> None:
-        """Call back when a message becomes available."""
-        self._wake = wake
-        self._queue.watch(wake)
-
     def detached(self) -> None:
         """Call back no longer."""
-        if self._wake:
-            self._queue.unwatch(self._wake)
+        self._queue.unwatch(self._wake)
 
     def _take(self) -> Delivery | None:
         stored = self._queue.take(lock=not self._settled)
@@ -83,9 +72,9 @@ class QueueSupply:
                 raise AmqpError(NOT_IMPLEMENTED, "deferring is not served")
             case Modified(message_annotations=annotations) if annotations:
                 raise AmqpError(NOT_IMPLEMENTED, "changing properties when abandoning is not served")
-            case Modified(delivery_failed=True):
+            case Modified():
                 self._queue.abandon(token)
-            case Released() | Modified():
+            case Released():
                 self._queue.release(token)
             case Rejected(error=error):
                 info = error.info if error and isinstance(error.info, dict) else {}

@@ -30,14 +30,14 @@ class Namespace:
         """Return the entrance of a queue or topic. Raises AmqpError."""
         found = self._inlets.get(paths.normalize(path))
         if found is None:
-            raise AmqpError(NOT_FOUND, f"there is no queue or topic '{path}'")
+            raise _not_found(path)
         return found
 
     def find_queue(self, path: str) -> MessageQueue:
         """Return a queue, a subscription or a dead-letter queue. Raises AmqpError."""
         found = self._queues.get(paths.normalize(path))
         if found is None:
-            raise AmqpError(NOT_FOUND, f"there is no queue, subscription or dead-letter queue '{path}'")
+            raise _not_found(path)
         return found
 
     def peek(self, path: str) -> list[StoredMessage]:
@@ -83,3 +83,8 @@ class Namespace:
         self._queues[letters.path] = letters
         self._queues[path] = MessageQueue(path, config, self._clock, letters)
         return self._queues[path]
+
+
+def _not_found(path: str) -> AmqpError:
+    # @azure/service-bus tells this error from a passing one by these words.
+    return AmqpError(NOT_FOUND, f"The messaging entity '{path}' could not be found")

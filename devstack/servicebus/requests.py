@@ -42,26 +42,17 @@ class Request:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP-like status and a body, None where there is nothing."""
-
-    status: int
-    body: object = None
-
-
 class Outbox:
     """Responses that wait for the link they go out on."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[], None]) -> None:
         self._waiting: deque[bytes] = deque()
-        self._wake: Callable[[], None] | None = None
+        self._wake = wake
 
     def put(self, payload: bytes) -> None:
         """Send a response."""
         self._waiting.append(payload)
-        if self._wake:
-            self._wake()
+        self._wake()
 
     async def take(self) -> Delivery | None:
         """Return the next response."""
@@ -70,51 +61,36 @@ class Outbox:
     async def settle(self, tag: bytes, outcome: Outcome) -> None:
         """Do nothing: responses go out settled."""
 
-    def attached(self, wake: Callable[[], None]) -> None:
-        """Remember whom to call when there is a response."""
-        self._wake = wake
-
     def detached(self) -> None:
-        """Call nobody."""
-        self._wake = None
+        """Do nothing: what is asked from now on is answered to nobody."""
 
 
-class Responder:
-    """A node that answers requests: with hyphens (`status-code`) on $cbs, in camel case (`statusCode`) elsewhere.
+async def respond(
+    delivery: Delivery,
+    *,
+    perform: Callable[[Request], Awaitable[tuple[int, object]]],
+    find_outbox: Callable[[], Outbox | None],
+    hyphens: bool,
+) -> None:
+    """Do what is asked, which returns a status and a body, and answer. Raises AmqpError where nobody can be answered.
 
-    `find_outbox` may return None: the receiving link can be attached after the sending one.
+    $cbs answers with hyphens (`status-code`), $management in camel case (`statusCode`).
     """
-
-    def __init__(
-        self,
-        find_outbox: Callable[[], Outbox | None],
-        perform: Callable[[Request], Awaitable[Response]],
-        *,
-        hyphens: bool = False,
-    ) -> None:
-        self._find_outbox = find_outbox
-        self._perform = perform
-        self._names = ("status-code", "status-description") if hyphens else ("statusCode", "statusDescription")
-
-    async def accept(self, delivery: Delivery) -> None:
-        """Do what is asked and answer. Raises AmqpError where nobody can be answered."""
-        sections: dict[int, Any] = {section.code: section.value for section in split(delivery.payload)}
-        asked = Properties.read(sections.get(Properties.CODE, []))
-        request = Request(sections.get(APPLICATION_PROPERTIES, {}), sections.get(VALUE))
-        outbox = self._find_outbox()
-        if outbox is None:
-            raise AmqpError(NOT_ALLOWED, "there is no link to send the response on")
-        properties: dict[object, object] = {}
-        try:
-            response = await self._perform(request)
-            description = "OK"
-        except AmqpError as error:
-            response = Response(_STATUSES.get(error.condition, _BAD_REQUEST))
-            description = error.description
-            properties["errorCondition"] = Symbol(error.condition)
-        properties |= dict(zip(self._names, (Int(response.status), description), strict=True))
-        outbox.put(
-            Properties(correlation_id=asked.message_id).encode()
-            + encode_section(APPLICATION_PROPERTIES, properties)
-            + encode_section(VALUE, response.body)
-        )
+    sections: dict[int, Any] = {section.code: section.value for section in split(delivery.payload)}
+    asked = Properties.read(sections.get(Properties.CODE, []))
+    request = Request(sections.get(APPLICATION_PROPERTIES, {}), sections.get(VALUE))
+    outbox = find_outbox()
+    if outbox is None:
+        raise AmqpError(NOT_ALLOWED, "there is no link to send the response on")
+    properties: dict[object, object] = {}
+    body: object = None
+    try:
+        status, body = await perform(request)
+        description = "OK"
+    except AmqpError as error:
+        status, description = _STATUSES.get(error.condition, _BAD_REQUEST), error.description
+        properties["errorCondition"] = Symbol(error.condition)
+    properties["status-code" if hyphens else "statusCode"] = Int(status)
+    properties["status-description" if hyphens else "statusDescription"] = description
+    answer = (encode_section(APPLICATION_PROPERTIES, properties), encode_section(VALUE, body))
+    outbox.put(Properties(correlation_id=asked.message_id).encode() + b"".join(answer))

@@ -18,11 +18,6 @@ from devstack.servicebus import paths
 _SIGNATURE = "SharedAccessSignature "
 
 
-def refuse_all(_token: str) -> bool:
-    """Vouch for no JWT."""
-    return False
-
-
 class Verifier:
     """Knows the namespace's one key, and whom to ask about a JWT."""
 

@@ -9,6 +9,7 @@ synced Secrets (csi-semantics 1 to 3 and 9).
     parameters     `parameters`: identity switches, tenant, cloud, vault host
     objects        `objects`: the vault objects that a class lists
     goyaml         those documents as go-yaml decodes them; yamltree, scalars, pureyaml are its parts
+    producers      which objects of a class may mount a file
     content        one version of a vault object -> the bytes of its files
     tls            a mounted file -> tls.crt and tls.key
     chain          the order of a certificate chain

@@ -5,11 +5,12 @@ fails the whole mount whatever the vault answers is raised; what fails one Secre
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shared.csi import golang, objects, parameters
 from shared.csi.objects import ClassObject
+from shared.csi.producers import Producers
 from shared.errors import DriverWouldFail
 
 MANAGED_LABEL: Final = "secrets-store.csi.k8s.io/managed"
@@ -76,6 +77,7 @@ class SecretProviderClass:
     objects: tuple[ClassObject, ...]
     secrets: tuple[SecretObject | RefusedSecret, ...]
     provider: Provider
+    mounts: Producers = field(repr=False, compare=False)
     refusal: str | None = None
 
     def __str__(self) -> str:
@@ -83,8 +85,7 @@ class SecretProviderClass:
 
     def producers(self, file: str) -> tuple[ClassObject, ...]:
         """Return the objects that may mount a file of this name, in list order: the last that does so wins."""
-        separate = self.provider.separate_files
-        return tuple(item for item in self.objects if item.may_produce(file, separate=separate))
+        return self.mounts.of(file)
 
 
 def parse(manifest: Mapping[str, object], provider: Provider) -> SecretProviderClass:
@@ -112,6 +113,7 @@ def parse(manifest: Mapping[str, object], provider: Provider) -> SecretProviderC
         objects=listing.objects,
         secrets=(),
         provider=provider,
+        mounts=Producers(listing.objects, provider.separate_files),
         refusal=listing.refusal and f"{where}: {listing.refusal}",
     )
     return replace(read, secrets=tuple(_parse_secret(item, read) for item in declared))

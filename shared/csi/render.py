@@ -59,13 +59,7 @@ def select_objects(cls: SecretProviderClass, only: str | None = None) -> tuple[C
     """
     if only is None:
         return cls.objects
-    wanted = [item for item in cls.objects if item.read.name == only.lower()]
-    separate = cls.provider.separate_files
-    return tuple(
-        item
-        for item in cls.objects
-        if any(item is other or _overlap(item, other, separate=separate) for other in wanted)
-    )
+    return cls.mounts.sharing([item for item in cls.objects if item.read.name == only.lower()])
 
 
 def files(cls: SecretProviderClass, answers: Answers, *, only: str | None = None) -> dict[str, SecretValue]:
@@ -151,16 +145,6 @@ def _feeds(cls: SecretProviderClass, file: str, name: str) -> bool:
         if not item.many and item.base == file:
             return False
     return False
-
-
-def _overlap(one: ClassObject, other: ClassObject, *, separate: bool) -> bool:
-    """Whether two objects may mount a file of one name."""
-    samples = ("", ".crt", ".key")
-    return any(
-        a.may_produce(path, separate=separate) and b.may_produce(path, separate=separate)
-        for a, b in ((one, other), (other, one))
-        for path in (a.path(0, suffix) for suffix in samples)
-    )
 
 
 def evaluate(cls: SecretProviderClass, answers: Answers) -> dict[str, RenderedSecret | DriverWouldFail]:

@@ -4,6 +4,7 @@ Classes are parsed once for each resourceVersion, however many events ask for th
 driver's generation, for five minutes.
 """
 
+import asyncio
 import base64
 import binascii
 import contextlib
@@ -23,6 +24,9 @@ from shared.reason import Reason
 _CSI = "secrets-store.csi.x-k8s.io/v1"
 _MANAGED = "secrets-store.csi.k8s.io/managed"
 _DRIVER_AGE = 300.0
+_LONGEST_OBJECTS = 256 * 1024
+_TOO_LONG = DriverWouldFail(f"its objects are longer than {_LONGEST_OBJECTS} characters, which this app does not read")
+"""Our own limit, some thousands of objects: whoever may write a class must not be able to occupy the app."""
 
 
 class KubernetesCluster:
@@ -58,7 +62,10 @@ class KubernetesCluster:
                 # uid and resourceVersion together: a class deleted and made again may repeat neither
                 state = f"{meta.get('uid')}/{meta.get('resourceVersion')}"
                 known = self._parsed.get(key)
-                parsed[key] = known if known and known[0] == state else (state, self._parse(manifest))
+                if known is None or known[0] != state:
+                    known = (state, self._parse(manifest))
+                    await asyncio.sleep(0)  # so that thousands of new classes hold nobody else up
+                parsed[key] = known
         self._parsed = parsed
         return [view for _, view in parsed.values()]
 
@@ -151,6 +158,8 @@ class KubernetesCluster:
 
     def _parse(self, manifest: Json) -> ClassView:
         try:
+            if len(str(_mapping(_mapping(manifest, "spec"), "parameters").get("objects", ""))) > _LONGEST_OBJECTS:
+                raise _TOO_LONG
             return classes.parse(manifest, self._provider)
         except DriverWouldFail as error:
             return _refused(manifest, error)

@@ -67,8 +67,8 @@ class Peer:
             while await self.reader.read(65536):
                 pass
 
-    async def greet(self) -> None:
-        """Come as far as an open connection with a session."""
+    async def greet(self, *, idle_timeout: UInt | None = None) -> None:
+        """Come as far as an open connection."""
         self.writer.write(framing.SASL_HEADER)
         assert await self.reader.readexactly(8) == framing.SASL_HEADER
         offer = await framing.read_frame(self.reader, kind=framing.SASL_FRAME)
@@ -78,7 +78,7 @@ class Peer:
         assert outcome.performative == SaslOutcome(UByte(0))
         self.writer.write(framing.AMQP_HEADER)
         assert await self.reader.readexactly(8) == framing.AMQP_HEADER
-        await self.send(Open("peer"))
+        await self.send(Open("peer", idle_timeout=idle_timeout))
         await self.expect(Open)
 
     async def begin(self, *, channel: int = 0) -> None:

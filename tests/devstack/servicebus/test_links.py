@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from devstack.amqp import framing
 from devstack.amqp.codec import Symbol, UByte, UInt
 from devstack.amqp.messages import DATA, encode_section
 from devstack.amqp.performatives import (
@@ -175,6 +176,13 @@ async def test_a_connection_has_several_sessions(bus: ServiceBus) -> None:
         begin = Begin(next_outgoing_id=UInt(0), incoming_window=UInt(1), outgoing_window=UInt(1))
         await peer.send(begin, channel=3)
         assert (await peer.expect(Begin)).remote_channel == 3
+
+
+async def test_a_peer_with_an_idle_timeout_gets_signs_of_life(bus: ServiceBus) -> None:
+    async with connect(bus, greet=False) as peer:
+        await peer.greet(idle_timeout=UInt(1000))
+        for _ in range(2):
+            assert (await framing.read_frame(peer.reader)).performative is None
 
 
 async def test_waiting_for_messages_ends_when_they_are_there_or_time_is_up(bus: ServiceBus) -> None:

@@ -142,7 +142,7 @@ def test_a_locked_message_outlives_its_time_to_live_until_it_comes_back() -> Non
 
 def test_an_unknown_entity_is_not_found() -> None:
     world = World(Queue(name="jobs"))
-    with pytest.raises(AmqpError, match="not-found"):
+    with pytest.raises(AmqpError, match="The messaging entity 'other' could not be found"):
         world.namespace.find_inlet("other")
     with pytest.raises(AmqpError, match="not-found"):
         world.namespace.find_queue("jobs/subscriptions/a")

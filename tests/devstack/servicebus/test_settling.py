@@ -48,12 +48,12 @@ DEAD_LETTER = Rejected(
     [
         (Accepted(), Accepted(), [], []),
         (Modified(delivery_failed=True), Modified(delivery_failed=True), [1], []),
-        (Modified(), Modified(), [0], []),
+        (Modified(), Modified(), [1], []),
         (Released(), Released(), [0], []),
         (DEAD_LETTER, Rejected(), [], ["because"]),
         (Rejected(), Rejected(), [], [None]),
     ],
-    ids=["complete", "abandon", "modify", "release", "dead-letter", "reject"],
+    ids=["complete", "abandon", "abandon-from-js", "release", "dead-letter", "reject"],
 )
 async def test_an_outcome_takes_effect_and_is_echoed(
     bus: ServiceBus, outcome: Outcome, echo: Outcome, left: list[int], letters: list[str | None]

@@ -44,7 +44,7 @@ def test_a_rule_compares_each_of_the_messages_own_properties(rule: CorrelationRu
     assert world.ids(RULED) == ["a"]
 
 
-def test_a_rule_compares_application_properties_by_value_and_type() -> None:
+def test_a_rule_compares_application_properties_by_value() -> None:
     world = build_world(CorrelationRule(properties={"vault": "kv1", "urgent": True}))
     world.send(
         "changes",
