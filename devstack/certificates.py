@@ -12,7 +12,6 @@ import ipaddress
 import ssl
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -29,17 +28,6 @@ _LIFETIME = dt.timedelta(days=365)
 _BACKDATED = dt.timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
-    """A server's certificate and its private key, both PEM text."""
-
-    certificate: str
-    key: str
-
-    def __repr__(self) -> str:
-        return "Leaf(key='***')"
-
-
 class Authority:
     """A certificate authority that nobody trusts until it is told to."""
 
@@ -52,47 +40,31 @@ class Authority:
         """Make a new authority; two calls never make the same."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("devstack throw-away CA")
-        builder = (
-            _builder(name, name, key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(signs_certificates=True), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
-        )
-        return cls(key, builder.sign(key, hashes.SHA256()))
+        return cls(key, _builder(name, key.public_key(), issuer=name, issuer_key=key).sign(key, hashes.SHA256()))
 
     @property
     def ca_pem(self) -> str:
         """The authority's own certificate, PEM."""
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def issue(self, hosts: Sequence[str] = LOOPBACK) -> Leaf:
-        """Issue a server certificate for DNS names and IP addresses."""
+    def server_context(self, hosts: Sequence[str] = LOOPBACK) -> ssl.SSLContext:
+        """Return a server's TLS context with a fresh leaf for `hosts`, DNS names and IP addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
-        issuer_key = self._key.public_key()
-        builder = (
-            _builder(_name(hosts[0]), self._certificate.subject, key.public_key())
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=False), critical=True)
+        leaf = (
+            _builder(_name(hosts[0]), key.public_key(), issuer=self._certificate.subject, issuer_key=self._key)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
+            .sign(self._key, hashes.SHA256())
         )
-        return Leaf(
-            certificate=builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode(),
-            key=key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ).decode(),
-        )
-
-    def server_context(self, hosts: Sequence[str] = LOOPBACK) -> ssl.SSLContext:
-        """Return a server's TLS context with a fresh leaf for `hosts`."""
-        leaf = self.issue(hosts)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         # OpenSSL's Python binding loads a chain only from files; mkstemp makes them readable to us alone.
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-            file.write(leaf.key + leaf.certificate)
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(
+                key.private_bytes(
+                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                )
+            )
+            file.write(leaf.public_bytes(serialization.Encoding.PEM))
             file.flush()
             context.load_cert_chain(file.name)
         return context
@@ -127,8 +99,12 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+def _builder(
+    subject: x509.Name, key: ec.EllipticCurvePublicKey, *, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
+    """Begin a certificate; one that issues itself is an authority."""
+    now, is_authority = dt.datetime.now(dt.UTC), subject == issuer
+    authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -137,6 +113,10 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATED)
         .not_valid_after(now + _LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
+        .add_extension(_usage(signs_certificates=is_authority), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(authority_key, critical=False)
     )
 
 

@@ -41,7 +41,7 @@ RETRY_SCHEDULE: Final = (10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600)
 _RETRY_LATER: Final = 43_200
 _MINIMUM_WAITS: Final = {404: 300, 408: 120, 503: 30}
 _NEVER_RETRIED: Final = frozenset({400, 401, 403, 413})
-_ANSWER_TIMEOUT: Final = 30.0
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _MOST_ATTEMPTS: Final = 30
 _ORIGIN: Final = "eventgrid.azure.net"
 _PATHS: Final = {"Secret": "secrets", "Key": "keys", "Certificate": "certificates"}
@@ -123,17 +123,6 @@ def key_vault_event(
             "NBF": not_before,
             "EXP": expires_on,
         },
-    )
-
-
-def validation_event(code: str, *, topic: str, time: float) -> Event:
-    """Return the event that opens a subscription in the Event Grid schema."""
-    return Event(
-        type="Microsoft.EventGrid.SubscriptionValidationEvent",
-        topic=topic,
-        subject="",
-        time=time,
-        data={"validationCode": code, "validationUrl": f"https://rp-westeurope.eventgrid.azure.net/validate?id={code}"},
     )
 
 
@@ -236,21 +225,26 @@ class Subscription:
 
     async def validate(self) -> bool:
         """Do the schema's handshake and return whether the endpoint wants the events."""
-        if self.schema is Schema.CLOUD_EVENTS:
-            return await self._ask_options()
-        code = str(uuid.uuid4()).upper()
-        event = validation_event(code, topic="", time=self._clock())
-        sent = headers(self.schema, subscription=self.name, event_type="SubscriptionValidation")
         try:
-            async with self._session.post(
-                self.endpoint, data=body([event], self.schema), headers=sent, timeout=_timeout()
-            ) as response:
-                answer = await response.json(content_type=None)
+            return await (self._ask_options() if self.schema is Schema.CLOUD_EVENTS else self._send_code())
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return False
-        return (
-            response.status == HTTPStatus.OK and isinstance(answer, dict) and answer.get("validationResponse") == code
-        )
+
+    async def _ask_options(self) -> bool:
+        asked = {"WebHook-Request-Origin": _ORIGIN}
+        async with self._session.options(self.endpoint, headers=asked, timeout=_TIMEOUT) as response:
+            allowed = response.headers.get("WebHook-Allowed-Origin", "")
+            return response.status == HTTPStatus.OK and allowed in {"*", _ORIGIN}
+
+    async def _send_code(self) -> bool:
+        code = str(uuid.uuid4()).upper()
+        kind = "Microsoft.EventGrid.SubscriptionValidationEvent"
+        event = Event(type=kind, topic="", subject="", time=self._clock(), data={"validationCode": code})
+        sent = headers(self.schema, subscription=self.name, event_type="SubscriptionValidation")
+        posted = body([event], self.schema)
+        async with self._session.post(self.endpoint, data=posted, headers=sent, timeout=_TIMEOUT) as response:
+            answer = await response.json(content_type=None)
+            return response.status == HTTPStatus.OK and bool(answer == {"validationResponse": code})
 
     async def deliver(self, *events: Event) -> int:
         """Deliver events as one request and return how many attempts it took; 0 where they became a dead letter."""
@@ -292,23 +286,9 @@ class Subscription:
                 self.endpoint,
                 data=body(events, self.schema),
                 headers=sent,
-                timeout=_timeout(),
+                timeout=_TIMEOUT,
                 allow_redirects=False,
             ) as response:
                 return response.status
         except (aiohttp.ClientError, TimeoutError):
             return 0
-
-    async def _ask_options(self) -> bool:
-        try:
-            async with self._session.options(
-                self.endpoint, headers={"WebHook-Request-Origin": _ORIGIN}, timeout=_timeout()
-            ) as response:
-                allowed = response.headers.get("WebHook-Allowed-Origin", "")
-        except (aiohttp.ClientError, TimeoutError):
-            return False
-        return response.status == HTTPStatus.OK and allowed in {"*", _ORIGIN}
-
-
-def _timeout() -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=_ANSWER_TIMEOUT)

@@ -8,7 +8,7 @@ In the room: `Issuer`, shared with every server that has to verify a token (Key 
 
 Not in the room: signatures that anyone outside could verify, refresh tokens, claims challenges, role assignments
 (a server decides rights by `Claims.identity`), any other resource of Azure Resource Manager (404). The kubeconfig
-comes back as it was registered, whatever `format` asks for.
+comes back as it was registered, whatever `format` asks for. A user-assigned identity is named by `client_id` only.
 """
 
 import base64
@@ -17,15 +17,16 @@ import hmac
 import json
 import secrets
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import yaml
 from aiohttp import web
 
 from devstack import clock as clocks
 from devstack.faults import Fault, Faults
+from devstack.loopback import LoopbackServer, answer_fault
 
 VAULT: Final = "https://vault.azure.net"
 SERVICE_BUS: Final = "https://servicebus.azure.net"
@@ -42,8 +43,6 @@ _CLUSTER_PATH: Final = (
     "/subscriptions/{subscription}/resourceGroups/{group}"
     "/providers/Microsoft.ContainerService/managedClusters/{cluster}"
 )
-# The three ways in which an app may name a user-assigned identity, as the identity libraries send them.
-_IDENTITY_PARAMETERS: Final = ("client_id", "principal_id", "object_id", "mi_res_id", "resource_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,41 +115,25 @@ class Request:
     identity: str
 
 
-class Identity:
-    """The server: an async context manager.
+class Identity(LoopbackServer):
+    """The server: an async context manager. Its url stands for https://management.azure.com.
 
-    `assigned` are the user-assigned identities that the app has (client, object or resource ids); None accepts any.
+    `assigned` are the client ids of the user-assigned identities that the app has; None accepts any.
     """
 
     def __init__(self, *, issuer: Issuer | None = None, port: int = 0, assigned: Collection[str] | None = None) -> None:
+        super().__init__(port=port)
+        self._assigned = assigned
         self.issuer = issuer or Issuer()
         self.faults: Faults[Request] = Faults()
         self._header = secrets.token_hex(16)
-        self._port = port
-        self._assigned = assigned
         self._clusters: dict[str, Mapping[str, Any]] = {}
         self._requests: list[Request] = []
-        self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_get(_TOKEN_PATH, self._give_token)
-        app.router.add_post(_CLUSTER_PATH + "/listClusterUserCredential", self._give_kubeconfig)
-        # A delayed answer must not hold up the end of a test, as aiohttp's default of a minute would.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        if self._runner:
-            await self._runner.cleanup()
-
-    @property
-    def url(self) -> str:
-        """The address that stands for https://management.azure.com."""
-        return f"http://127.0.0.1:{self._port}"
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """Return the two resources."""
+        yield web.get(_TOKEN_PATH, self._give_token)
+        yield web.post(_CLUSTER_PATH + "/listClusterUserCredential", self._give_kubeconfig)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -168,71 +151,46 @@ class Identity:
 
     async def _give_token(self, request: web.Request) -> web.StreamResponse:
         resource = request.query.get("resource", "")
-        named = [request.query[name] for name in _IDENTITY_PARAMETERS if name in request.query]
-        identity = named[0] if named else SYSTEM_ASSIGNED
+        identity = request.query.get("client_id", SYSTEM_ASSIGNED)
         fault = await self._note(request, resource, identity)
         if fault:
-            return _answer_fault(request, fault)
+            return answer_fault(request, fault, None)
         if not hmac.compare_digest(request.headers.get("X-IDENTITY-HEADER", "").encode(), self._header.encode()):
             return _refuse_token(401, "The X-IDENTITY-HEADER header is missing or wrong.")
         if request.query.get("api-version") != _TOKEN_API or not resource:
             return _refuse_token(400, f"The request needs a resource and api-version={_TOKEN_API}.")
-        if named and self._assigned is not None and identity not in self._assigned:
-            return _refuse_token(
-                400,
-                "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
-            )
+        if self._assigned is not None and identity not in (SYSTEM_ASSIGNED, *self._assigned):
+            return _refuse_token(400, "No User Assigned or Delegated Managed Identity found for specified ClientId.")
         token = self.issuer.issue(resource, identity=identity)
         claims = self.issuer.verify(token, resource)
-        if claims is None:
-            return _refuse_token(500, "The issuer's tokens expire at once.")
+        expires_on = str(claims.expires_on) if claims else "0"
         return web.json_response(
-            {
-                "access_token": token,
-                "expires_on": str(claims.expires_on),
-                "resource": resource,
-                "token_type": "Bearer",
-                "client_id": identity,
-            }
+            {"access_token": token, "expires_on": expires_on, "resource": resource, "token_type": "Bearer"}
         )
 
     async def _give_kubeconfig(self, request: web.Request) -> web.StreamResponse:
         resource_id = request.path.rpartition("/")[0].strip("/").lower()
-        token = bearer(request.headers)
-        claims = self.issuer.verify(token, MANAGEMENT)
+        claims = self.issuer.verify(bearer(request.headers), MANAGEMENT)
         fault = await self._note(request, resource_id, claims.identity if claims else "")
         if fault:
-            return _answer_fault(request, fault)
+            return answer_fault(request, fault, None)
         if claims is None:
-            code = "InvalidAuthenticationToken" if token else "AuthenticationFailed"
-            return _refuse_arm(401, code, "The access token is missing, expired, or not for Azure Resource Manager.")
+            message = "The access token is missing, expired, or not for Azure Resource Manager."
+            return _refuse_arm(401, "InvalidAuthenticationToken", message)
         if "api-version" not in request.query:
-            return _refuse_arm(
-                400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required."
-            )
+            message = "The api-version query parameter (?api-version=) is required."
+            return _refuse_arm(400, "MissingApiVersionParameter", message)
         kubeconfig = self._clusters.get(resource_id)
         if kubeconfig is None:
-            cluster, group = request.match_info["cluster"], request.match_info["group"]
-            return _refuse_arm(
-                404,
-                "ResourceNotFound",
-                f"The Resource 'Microsoft.ContainerService/managedClusters/{cluster}' "
-                f"under resource group '{group}' was not found.",
-            )
+            return _refuse_arm(404, "ResourceNotFound", f"The resource '{resource_id}' was not found.")
         value = base64.b64encode(yaml.safe_dump(dict(kubeconfig)).encode()).decode()
         return web.json_response({"kubeconfigs": [{"name": "clusterUser", "value": value}]})
 
     async def _note(self, request: web.Request, resource: str, identity: str) -> Fault | None:
         seen = Request(method=request.method, path=request.path, resource=resource, identity=identity)
         self._requests.append(seen)
+        # A fault's `after` makes no difference here: neither resource changes anything.
         return await self.faults.meet(seen)
-
-
-def _answer_fault(request: web.Request, fault: Fault) -> web.Response:
-    # `after` makes no difference here: neither resource changes anything.
-    if fault.drop and request.transport:
-        request.transport.abort()
-    return web.json_response(fault.body, status=fault.status or 500, headers=fault.headers)
 
 
 def _refuse_token(status: int, message: str) -> web.Response:

@@ -17,8 +17,7 @@ from typing import Any, Self
 import azure.functions as func  # noqa: TID251 the host is the other side of this door
 from azure.functions.meta import Datum  # noqa: TID251 as above
 
-from devstack.host.engine import HttpAnswer, HttpCall, Outcome, Payload
-from devstack.host.functions import AppError, Function, read_function
+from devstack.host.functions import AppError, Function, HttpAnswer, HttpCall, Outcome, Payload, read_function
 
 
 class DirectEngine:
@@ -40,15 +39,14 @@ class DirectEngine:
         """
         try:
             indexed = _index()
-        except AppError:
-            raise
         except Exception as error:  # whatever the app raises while it is imported
             raise AppError(f"{type(error).__name__}: {error}\n{traceback.format_exc()}".rstrip()) from error
-        functions = []
-        for each in indexed:
-            function = read_function(each.get_function_name(), each.get_function_name(), each.get_raw_bindings())
-            functions.append((function, each.get_user_function()))
-        return cls(functions)
+        return cls(
+            [
+                (read_function(each.get_function_name(), "", each.get_raw_bindings()), each.get_user_function())
+                for each in indexed
+            ]
+        )
 
     async def invoke(self, function: Function, payload: Payload | HttpCall, metadata: Mapping[str, object]) -> Outcome:
         """Call the function; a synchronous one in a thread, where it cannot stop the loop."""
@@ -100,7 +98,7 @@ def _index() -> list[Any]:
     module = importlib.import_module("function_app")
     apps = {id(each): each for each in vars(module).values() if isinstance(each, func.FunctionRegister)}
     if len(apps) != 1:
-        raise AppError(f"function_app.py has {len(apps)} FunctionApp objects at the top level, not one")
+        raise LookupError(f"function_app.py has {len(apps)} FunctionApp objects at the top level, not one")
     functions: list[Any] = next(iter(apps.values())).get_functions()
     return functions
 

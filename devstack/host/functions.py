@@ -1,10 +1,12 @@
-"""What an app declares: its functions and their triggers, as values. Nothing here runs anything."""
+"""What an app declares, what wakes a function and what comes back, as values. Nothing here runs anything."""
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+TRIGGERS: Final = ("eventGridTrigger", "httpTrigger", "timerTrigger", "serviceBusTrigger")
 
 _SETTING: Final = re.compile(r"%([^%]+)%")
 
@@ -45,16 +47,54 @@ def read_function(name: str, identifier: str, raw_bindings: Sequence[str]) -> Fu
     """Return the function that the worker's metadata describes; `raw_bindings` are JSON objects.
 
     Raises:
-        AppError: There is not exactly one trigger, or a binding that the host does not serve.
+        AppError: There is not exactly one trigger, or a trigger or another binding that the host does not serve.
     """
     bindings = [json.loads(raw) for raw in raw_bindings]
     triggers = [binding for binding in bindings if str(binding["type"]).endswith("Trigger")]
-    others = [binding for binding in bindings if binding not in triggers and binding["type"] != "http"]
     if len(triggers) != 1:
         raise AppError(f"function {name}: it has {len(triggers)} triggers, not one")
-    if others:
-        raise AppError(f"function {name}: the devstack's host has no {others[0]['type']} binding")
+    for binding in bindings:
+        if binding["type"] not in (*TRIGGERS, "http"):
+            raise AppError(f"function {name}: the devstack's host has no {binding['type']} binding")
     trigger = triggers[0]
     return Function(
         name=name, identifier=identifier, kind=trigger["type"], argument=trigger["name"], properties=trigger
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What a trigger hands over: JSON text, text or bytes, in the worker protocol's words."""
+
+    kind: Literal["json", "string", "bytes"]
+    content: str | bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCall:
+    """An HTTP trigger's request. `params` come from the route."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    params: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """What an HTTP-triggered function returned."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an invocation ended: `error` is empty on success, else the exception as "Type: message"."""
+
+    error: str = ""
+    trace: str = ""
+    answer: HttpAnswer = field(default_factory=HttpAnswer)

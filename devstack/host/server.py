@@ -2,73 +2,74 @@
 
 import asyncio
 import functools
+import importlib.util
 import json
 import logging
+import re
+import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from aiohttp import web
 
 from devstack.host import listeners, webhooks
-from devstack.host.engine import Engine, HttpAnswer, HttpCall, Outcome, Payload
-from devstack.host.functions import AppError, Function
-from devstack.host.loading import load_engine
-from devstack.host.routes import Route, read_route
+from devstack.host.direct import DirectEngine
+from devstack.host.functions import AppError, Function, HttpCall, Outcome, Payload
+from devstack.host.worker import WorkerEngine
+from devstack.loopback import LoopbackServer
 
 _log = logging.getLogger(__name__)
 
-_DRIVEN: Final = frozenset({"eventGridTrigger", "httpTrigger", "timerTrigger", "serviceBusTrigger"})
-# Long enough for an invocation under way to end, as when Azure stops an instance.
-_DRAIN_SECONDS: Final = 3.0
-# Functions' own limit for a request body is 210 MB; no caller of a key vault app comes near a tenth of this.
-_MAX_BODY: Final = 16 * 1024 * 1024
+Engine = DirectEngine | WorkerEngine
+
+_ROUTE: Final = re.compile(r"(?:[\w.~-]+|\{\w+\})(?:/(?:[\w.~-]+|\{\w+\}))*")
 
 
-class FunctionsHost:
+class FunctionsHost(LoopbackServer):
     """Hosts the app in `directory`: an async context manager, and one app per process.
 
     `settings` are what %NAME% and connections in triggers refer to. The app itself reads the process's environment,
     as it does in Azure. Entering raises AppError for an app that cannot be hosted.
     """
 
+    # Functions' own limit for a request body is 210 MB; no caller of a key vault app comes near a tenth of this.
+    max_body = 16 * 1024 * 1024
+    # Long enough for an invocation under way to end, as when Azure stops an instance.
+    grace = 3.0
+
     def __init__(
         self, directory: Path, *, settings: Mapping[str, str] | None = None, port: int = 0, direct: bool = False
     ) -> None:
+        super().__init__(port=port)
         self._directory = directory
         self._settings = settings or {}
-        self._port = port
         self._direct = direct
         self._engine: Engine | None = None
-        self._routes: list[Route] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        self._engine = await load_engine(self._directory, direct=self._direct)
+    async def start(self) -> None:
+        """Import and index the app, listen, and start what wakes functions from inside."""
+        self._engine = await _load_engine(self._directory, direct=self._direct)
         try:
-            await self._start(self._engine.functions)
+            # What may refuse the app comes before anything that has to be undone.
+            work = [each for function in self._engine.functions for each in self._background(function)]
+            await super().start()
         except BaseException:
             await self._engine.close()
             raise
-        return self
+        self._tasks = [asyncio.create_task(run()) for run in work]
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def stop(self) -> None:
+        """End the listeners, then the invocations under way, then the engine."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._runner:
-            await self._runner.cleanup()
-        if self._engine:
-            await self._engine.close()
-
-    @property
-    def url(self) -> str:
-        """The host's address, without a slash at the end."""
-        return f"http://127.0.0.1:{self._port}"
+        await super().stop()
+        await self._running.close()
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -79,6 +80,12 @@ class FunctionsHost:
     def engine(self) -> str:
         """What runs the functions, with its version."""
         return self._running.name
+
+    @property
+    def _running(self) -> Engine:
+        if self._engine is None:
+            raise RuntimeError("the host has not been started")
+        return self._engine
 
     async def invoke(
         self, function: Function, payload: Payload | HttpCall, metadata: Mapping[str, object] | None = None
@@ -94,41 +101,17 @@ class FunctionsHost:
             _log.error("%s\n%s", outcome.error, outcome.trace)
         return outcome
 
-    async def _start(self, functions: tuple[Function, ...]) -> None:
-        for function in functions:
-            if function.kind not in _DRIVEN:
-                _log.warning("function %s: nothing here drives a %s", function.name, function.kind)
-        # What may refuse the app comes before anything that has to be undone.
-        self._routes = self._read_routes()
-        work = [each for function in functions for each in self._background(function)]
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
-        self._tasks = [asyncio.create_task(run()) for run in work]
-
-    @property
-    def _running(self) -> Engine:
-        if self._engine is None:
-            raise RuntimeError("the host has not been started")
-        return self._engine
-
-    def _application(self) -> web.Application:
-        functions = self._running.functions
-        listening = {function.name: function for function in functions if function.kind == "eventGridTrigger"}
-        webhook = webhooks.EventGridWebhook(listening, self.invoke)
-        app = web.Application(client_max_size=_MAX_BODY)
-        app.router.add_post(webhooks.PATH, webhook.handle)
-        app.router.add_options(webhooks.PATH, webhook.handle)
-        app.router.add_post("/admin/functions/{name}", self._administer)
-        app.router.add_route("*", "/{path:.*}", self._route)
-        return app
-
-    def _read_routes(self) -> list[Route]:
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """Return Event Grid's webhook, the start of timers by hand, and the app's own routes."""
+        yield web.post(webhooks.PATH, self._receive_events)
+        yield web.options(webhooks.PATH, self._receive_events)
+        yield web.post("/admin/functions/{name}", self._start_timer)
         prefix = _read_prefix(self._directory / "host.json")
-        http = [function for function in self._running.functions if function.kind == "httpTrigger"]
-        # A literal segment wins over a parameter.
-        return sorted((read_route(function, prefix) for function in http), key=lambda route: route.parameters)
+        for function in self._running.functions:
+            if function.kind == "httpTrigger":
+                path = prefix + read_route(function)
+                for method in function.properties.get("methods") or ("*",):
+                    yield web.route(str(method), path, functools.partial(self._call, function))
 
     def _background(self, function: Function) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         if function.kind == "timerTrigger":
@@ -138,62 +121,73 @@ class FunctionsHost:
             return [listeners.MessageListener(function, self._settings, self.invoke).run]
         return []
 
-    async def _route(self, request: web.Request) -> web.Response:
-        for route in self._routes:
-            params = route.match(request.method, request.path)
-            if params is not None:
-                return await self._call(route.function, request, params)
-        return web.Response(status=HTTPStatus.NOT_FOUND)
+    def _find(self, name: str, kind: str) -> Function | None:
+        return next((each for each in self._running.functions if (each.name, each.kind) == (name, kind)), None)
 
-    async def _call(self, function: Function, request: web.Request, params: Mapping[str, str]) -> web.Response:
+    async def _receive_events(self, request: web.Request) -> web.Response:
+        name = request.query.get("functionName", "")
+        function = self._find(name, "eventGridTrigger")
+        if function is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND, text=f"cannot find function: '{name}'")
+        return await webhooks.answer(request, function, self.invoke)
+
+    async def _start_timer(self, request: web.Request) -> web.Response:
+        function = self._find(request.match_info["name"], "timerTrigger")
+        if function is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        outcome = await self.invoke(function, listeners.TIMER)
+        return webhooks.failure(function, outcome) if outcome.error else web.Response(status=HTTPStatus.ACCEPTED)
+
+    async def _call(self, function: Function, request: web.Request) -> web.Response:
         call = HttpCall(
             method=request.method,
             url=str(request.url),
             headers=dict(request.headers),
             query={name: ",".join(request.query.getall(name)) for name in request.query},
-            params=params,
+            params=dict(request.match_info),
             body=await request.read(),
         )
         outcome = await self.invoke(function, call)
-        return webhooks.failure(function, outcome) if outcome.error else _render(outcome.answer)
-
-    async def _administer(self, request: web.Request) -> web.Response:
-        """Call any function by name with the text of `{"input": "..."}`."""
-        wanted = request.match_info["name"].lower()
-        function = next((each for each in self._running.functions if each.name.lower() == wanted), None)
-        if function is None:
-            return web.Response(status=HTTPStatus.NOT_FOUND)
-        try:
-            posted = json.loads(await request.read() or b"{}")
-            text = posted.get("input", "")
-        except (ValueError, AttributeError, RecursionError):
-            return web.Response(status=HTTPStatus.BAD_REQUEST, text='the body is {"input": "..."}')
-        outcome = await self._administer_one(function, text if isinstance(text, str) else json.dumps(text))
-        return webhooks.failure(function, outcome) if outcome.error else web.Response(status=HTTPStatus.ACCEPTED)
-
-    async def _administer_one(self, function: Function, text: str) -> Outcome:
-        if function.kind == "timerTrigger":
-            return await self.invoke(function, listeners.timer_payload())
-        if function.kind == "httpTrigger":
-            url = f"{self.url}/admin/functions/{function.name}"
-            call = HttpCall(method="POST", url=url, headers={}, query={}, params={}, body=text.encode(errors="replace"))
-            return await self.invoke(function, call)
-        if function.kind == "serviceBusTrigger":
-            metadata = {"MessageId": uuid.uuid4().hex, "DeliveryCount": 1, "UserProperties": {}}
-            return await self.invoke(function, Payload(kind="string", content=text), metadata)
-        return await self.invoke(function, Payload(kind="json", content=text))
+        if outcome.error:
+            return webhooks.failure(function, outcome)
+        return web.Response(status=outcome.answer.status, headers=outcome.answer.headers, body=outcome.answer.body)
 
 
-def _render(answer: HttpAnswer) -> web.Response:
-    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+async def _load_engine(directory: Path, *, direct: bool) -> Engine:
+    """Import and index the app in `directory`, which stays first on sys.path.
+
+    Microsoft's worker library runs it where it is installed, which is from Python 3.13 on; else, or with `direct`, the
+    functions are called directly.
+    """
+    _make_importable(directory)
+    if direct or importlib.util.find_spec("azure_functions_runtime") is None:
+        return await DirectEngine.load()
+    return await WorkerEngine.load(directory)
+
+
+def _make_importable(directory: Path) -> None:
+    if not (directory / "function_app.py").is_file():
+        raise AppError(f"there is no function_app.py in {directory}")
+    sys.path.insert(0, str(directory.resolve()))
+
+
+def read_route(function: Function) -> str:
+    """Return an HTTP trigger's route; aiohttp and Functions both write a parameter as {name}.
+
+    Raises:
+        AppError: The route has anything else in braces.
+    """
+    route = str(function.properties.get("route") or function.name).strip("/")
+    if not _ROUTE.fullmatch(route):
+        raise AppError(f"function {function.name}: the devstack's host does not know the route {route!r}")
+    return route
 
 
 def _read_prefix(path: Path) -> str:
-    """Return the route prefix that host.json sets, or the default."""
-    if not path.is_file():
-        return "api"
+    """Return what comes before routes: what host.json sets, or /api/."""
     try:
-        http = json.loads(path.read_text(encoding="utf-8")).get("extensions", {}).get("http", {})
-        return str(http.get("routePrefix", "api"))
+        host = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        prefix = str(host.get("extensions", {}).get("http", {}).get("routePrefix", "api")).strip("/")
     except (ValueError, AttributeError) as error:
         raise AppError(f"{path} is not the JSON it has to be: {error}") from error
+    return f"/{prefix}/" if prefix else "/"

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from devstack.host.engine import HttpAnswer, HttpCall, Outcome, Payload
-from devstack.host.functions import AppError, Function, read_function
+from devstack.host.functions import AppError, Function, HttpAnswer, HttpCall, Outcome, Payload, read_function
 
 _SUCCESS: Final = 1
 _FAILURE: Final = 0

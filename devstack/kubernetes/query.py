@@ -5,12 +5,13 @@ Label selectors: `a=b`, `a==b`, `a!=b`, `a`, `!a`, joined by commas. Field selec
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from devstack.kubernetes.documents import Document
 from devstack.kubernetes.resources import Resource
 from devstack.kubernetes.status import ApiError
+
+Test = Callable[[Document], bool]
 
 _LABEL_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY = rf"(?:[a-z0-9][-a-z0-9.]{{0,252}}/)?{_LABEL_NAME}"
@@ -36,25 +37,19 @@ def read_number(query: Mapping[str, str], name: str) -> int:
     return int(text or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which objects a request is about. Every test must hold; no test selects everything."""
-
-    tests: tuple[Callable[[Document], bool], ...] = ()
-
-    def __call__(self, document: Document) -> bool:
-        """Answer whether the object is selected."""
-        return all(test(document) for test in self.tests)
-
-
-def read_selectors(resource: Resource, query: Mapping[str, str]) -> Selection:
-    """Read both selectors.
+def read_selectors(resource: Resource, query: Mapping[str, str]) -> list[Test]:
+    """Return what an object has to pass to be selected: nothing where no selector is given.
 
     Raises ApiError 400 for a selector that cannot be read or a field that is not selectable.
     """
     labels = [_parse_requirement(part) for part in _split(query.get("labelSelector", ""))]
     fields = [_parse_field(resource, part) for part in _split(query.get("fieldSelector", ""))]
-    return Selection((*labels, *fields))
+    return [*labels, *fields]
+
+
+def selects(tests: Sequence[Test], document: Document) -> bool:
+    """Answer whether an object passes every test."""
+    return all(test(document) for test in tests)
 
 
 def selected_name(query: Mapping[str, str]) -> str:
@@ -70,7 +65,7 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")] if text else []
 
 
-def _parse_requirement(part: str) -> Callable[[Document], bool]:
+def _parse_requirement(part: str) -> Test:
     if match := _EXISTS.fullmatch(part):
         wanted, key = match[1] == "", match[2]
         return lambda document: (key in _labels(document)) == wanted
@@ -86,7 +81,7 @@ def _labels(document: Document) -> Mapping[str, str]:
     return labels
 
 
-def _parse_field(resource: Resource, part: str) -> Callable[[Document], bool]:
+def _parse_field(resource: Resource, part: str) -> Test:
     match = _FIELD.fullmatch(part)
     if not match:
         raise ApiError(400, f"invalid selector: {part[:100]!r}; can't understand it")

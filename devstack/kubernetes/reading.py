@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from devstack.kubernetes.documents import Document
-from devstack.kubernetes.query import is_true, read_number, read_selectors
+from devstack.kubernetes.query import is_true, read_number, read_selectors, selects
 from devstack.kubernetes.resources import Address
 from devstack.kubernetes.status import ApiError, not_implemented
 from devstack.kubernetes.store import Change, Key, Store, TooOldError
@@ -28,7 +28,7 @@ def make_list(store: Store, address: Address, query: Mapping[str, str]) -> Docum
     A resourceVersion is a lower bound, which this server always meets. Raises ApiError 400, or 410 when the page's
     moment is forgotten.
     """
-    selection = read_selectors(address.resource, query)
+    tests = read_selectors(address.resource, query)
     limit = read_number(query, "limit")
     read_number(query, "resourceVersion")
     if query.get("resourceVersionMatch"):
@@ -43,13 +43,13 @@ def make_list(store: Store, address: Address, query: Mapping[str, str]) -> Docum
     selected = [
         (key, document)
         for key, document in objects.items()
-        if address.namespace in ("", key.namespace) and (after is None or key > after) and selection(document)
+        if address.namespace in ("", key.namespace) and (after is None or key > after) and selects(tests, document)
     ]
     metadata: Document = {"resourceVersion": str(version)}
     if 0 < limit < len(selected):
         last = selected[limit - 1][0]
         metadata["continue"] = f"{version}/{last.namespace}/{last.name}"
-        if not selection.tests:  # the real server does not count what a selector may leave out
+        if not tests:  # the real server does not count what a selector may leave out
             metadata["remainingItemCount"] = len(selected) - limit
         selected = selected[:limit]
     return {
@@ -87,7 +87,7 @@ class Watch:
             )
         self._store = store
         self._address = address
-        self._selection = read_selectors(address.resource, query)
+        self._tests = read_selectors(address.resource, query)
         after = read_number(query, "resourceVersion")
         self._begins = after == 0
         self._position = after or store.version
@@ -115,7 +115,7 @@ class Watch:
             document is not None
             and key.collection == self._address.resource.qualified
             and self._address.namespace in ("", key.namespace)
-            and self._selection(document)
+            and selects(self._tests, document)
         )
 
     def _event_of(self, change: Change) -> Document | None:

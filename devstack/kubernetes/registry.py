@@ -165,7 +165,8 @@ def _read(address: Address, document: Document) -> Document:
     try:
         return objects.read(document, address)
     except DecodeError as error:
-        raise status.unreadable_object(address.resource, address.version, error) from error
+        kind = address.resource.kind
+        raise ApiError(400, f'{kind} in version "{address.version}" cannot be handled as a {kind}: {error}') from error
 
 
 def _place(metadata: Document, address: Address) -> None:

@@ -4,7 +4,7 @@ Texts and reasons from k8s.io/apimachinery, pkg/api/errors/errors.go, and local-
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devstack.kubernetes.documents import Document
@@ -113,11 +113,6 @@ def invalid(resource: Resource, name: str, errors: Sequence[FieldError]) -> ApiE
     return ApiError(422, f'{kind} "{name}" is invalid: {joined}', details=details)
 
 
-def unreadable_object(resource: Resource, version: str, error: DecodeError) -> ApiError:
-    """400: the object sent does not have the kind's shape."""
-    return ApiError(400, f'{resource.kind} in version "{version}" cannot be handled as a {resource.kind}: {error}')
-
-
 def unreadable_patch(patched: Document, error: DecodeError) -> ApiError:
     """422: the patch makes an object that does not have the kind's shape.
 
@@ -132,9 +127,3 @@ def unreadable_patch(patched: Document, error: DecodeError) -> ApiError:
 def not_implemented(text: str) -> ApiError:
     """501: the real server does this, this one does not."""
     return ApiError(501, f"devstack does not implement {text}")
-
-
-def planned(code: int, headers: Mapping[str, str]) -> ApiError:
-    """Make the error of a planned failure with that HTTP status."""
-    retry = headers.get("Retry-After", "")
-    return ApiError(code, details={"retryAfterSeconds": int(retry)} if retry.isdecimal() else None)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from devstack import clock as clocks
-from devstack.faults import Faults
+from devstack.faults import Fault, Faults
 from devstack.kubernetes import access, discovery, documents, reading, status
 from devstack.kubernetes.access import Identity, Request, Route
 from devstack.kubernetes.documents import Document
@@ -81,14 +81,13 @@ class Transport(LoopbackServer):
         request = replace(request, at=self._registry.clock())
         self._requests.append(request)
         fault = await self.faults.meet(request)
-        planned = status.planned(fault.status, fault.headers).body() if fault else None
         if fault and not (fault.after and request.verb != "watch"):
-            return answer_fault(http, fault, planned)
+            return _fail(http, fault)
         try:
             response = await self._serve(http, route, request, identity)
         except ApiError as error:
             response = web.json_response(error.body(), status=error.code)
-        return answer_fault(http, fault, planned) if fault else response
+        return _fail(http, fault) if fault else response
 
     def _identify(self, http: web.Request) -> Identity | None:
         scheme, _, token = http.headers.get("Authorization", "").partition(" ")
@@ -166,6 +165,13 @@ class Transport(LoopbackServer):
             self._store.listeners.discard(changed.set)
         await response.write_eof()
         return response
+
+
+def _fail(http: web.Request, fault: Fault) -> web.Response:
+    """Answer with the planned failure; a Status goes along where the fault has no body."""
+    retry = fault.headers.get("Retry-After", "")
+    details = {"retryAfterSeconds": int(retry)} if retry.isdecimal() else None
+    return answer_fault(http, fault, ApiError(fault.status, details=details).body())
 
 
 def _describe(http: web.Request) -> web.Response:

@@ -224,8 +224,3 @@ def test_the_bundle_keeps_what_the_machine_trusts(tmp_path: Path) -> None:
     subjects = [str(each["subject"]) for each in context.get_ca_certs()]
     assert any("devstack throw-away CA" in subject for subject in subjects)
     assert len(subjects) > 50
-
-
-def test_a_leaf_does_not_show_its_key() -> None:
-    """A repr in a log is how keys leak."""
-    assert "PRIVATE" not in repr(Authority.create().issue())

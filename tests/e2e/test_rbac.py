@@ -64,7 +64,7 @@ async def test_with_the_rules_for_nudging_the_app_asks_for_nothing_that_it_may_n
     status = await fresh.deliver(fresh.event(fresh.rotate()))
 
     assert status == 202
-    assert "403" not in fresh.host.stderr_text()
+    assert "403 Forbidden" not in fresh.host.stderr_text()
     await fresh.logged("2 pods woken")
 
 

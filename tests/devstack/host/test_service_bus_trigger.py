@@ -54,7 +54,7 @@ async def test_messages_are_completed_abandoned_or_dead_lettered_by_the_function
 async def test_a_listener_comes_back_after_the_broker_was_away() -> None:
     """The host keeps running, and receives again."""
     async with ServiceBus(queues=(JOBS,), topics=(NOTICES,), key="k" * 32) as bus:
-        environment = {"Jobs": "jobs", "AzureWebJobsBus": bus.connection_string}
+        environment = {"Jobs": "jobs", "Bus": bus.connection_string}
         async with (
             start_process(APPS / "queued", environment) as host,
             ServiceBusClient.from_connection_string(bus.connection_string) as client,

@@ -3,7 +3,7 @@
 import pytest
 
 from devstack.kubernetes import ApiError
-from devstack.kubernetes.query import read_selectors, selected_name
+from devstack.kubernetes.query import read_selectors, selected_name, selects
 from devstack.kubernetes.resources import of_plural
 
 POD = {
@@ -35,7 +35,7 @@ POD = {
 )
 def test_a_label_selector_selects(text: str, *, selected: bool) -> None:
     """Equality and existence, as kubectl's -l takes them."""
-    assert read_selectors(of_plural("pods"), {"labelSelector": text})(POD) is selected
+    assert selects(read_selectors(of_plural("pods"), {"labelSelector": text}), POD) is selected
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_label_selector_selects(text: str, *, selected: bool) -> None:
 )
 def test_a_field_selector_selects(text: str, *, selected: bool) -> None:
     """All parts must hold."""
-    assert read_selectors(of_plural("pods"), {"fieldSelector": text})(POD) is selected
+    assert selects(read_selectors(of_plural("pods"), {"fieldSelector": text}), POD) is selected
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def on_text(event: str) -> None:
     print("on_text", on_loop, json.loads(event)["id"])  # noqa: T201 what an app prints
 
 
-@app.route(route="items/{id:int?}", methods=["GET", "POST"])
+@app.route(route="items/{id}", methods=["GET", "POST"])
 async def items(req: func.HttpRequest) -> func.HttpResponse:
     """Echo what arrived."""
     if req.params.get("fail"):
@@ -52,9 +52,3 @@ def special(req: func.HttpRequest) -> str:
 async def sweep(timer: func.TimerRequest) -> None:
     """Say that it ran."""
     log.info("sweep past_due=%s", timer.past_due)
-
-
-@app.blob_trigger(arg_name="blob", path="dead/{name}", connection="Storage")
-def replay(blob: func.InputStream) -> None:
-    """Be there although nothing drives it."""
-    log.info("replay %s", blob.name)
