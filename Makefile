@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test check fix lock clean
+.PHONY: help run up test bench check fix lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,9 @@ up: $(READY) ## keep the embedded stack running and print commands to paste
 
 test: $(READY) ## every test that needs nothing but the Python and npm registries
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+bench: $(READY) ## how fast classes are parsed and rendered, beside YAML alone
+	@$(BIN)/python -m benchmarks.render
 
 check: $(READY) ## lint, format, types, import contracts
 	$(BIN)/ruff check .
