@@ -173,7 +173,7 @@ class Pipeline:
                 _record_target(happened, outcome)
             await asyncio.gather(
                 telling.tell([told for outcome in done for told in notice.about_target(happened, outcome)]),
-                self._wake(happened, cluster, done),
+                self._wake(happened, cluster, done, ends=errand.ends),
             )
 
         try:
@@ -189,12 +189,15 @@ class Pipeline:
             # A fault of this program, met only after the others were done: the event comes back.
             raise faults[0]
 
-    async def _wake(self, happened: VaultEvent, cluster: Cluster, done: Sequence[TargetOutcome]) -> None:
+    async def _wake(
+        self, happened: VaultEvent, cluster: Cluster, done: Sequence[TargetOutcome], *, ends: float
+    ) -> None:
         """Wake the pods that wait for what was done. What fails here is only slower."""
         wakes = [outcome.wake for outcome in done if outcome.wake is not None]
         if not wakes or not self._limits.nudging:
             return
-        woken = await waking.wake(cluster, wakes)
+        limit = min(ends, asyncio.get_running_loop().time() + cluster.timeout)
+        woken = await waking.wake(cluster, wakes, ends=limit)
         _log.info("event %r: %s: %d pods woken", happened.id, cluster.name, woken.pods)
         for error in woken.errors:
             _log.warning(
