@@ -84,7 +84,7 @@ class Settings:
             timeout=_seconds(environ, "CLUSTER_TIMEOUT_SECONDS", default=10.0, low=1.0, high=20.0),
             concurrency=_count(environ, "CLUSTER_CONCURRENCY", default=16, low=1, high=256),
         )
-        topic_timeout = _seconds(environ, "TOPIC_TIMEOUT_SECONDS", default=5.0, low=1.0, high=10.0)
+        topic_timeout = _seconds(environ, "TOPIC_TIMEOUT_SECONDS", default=5.0, low=3.0, high=10.0)
         return cls(
             vaults=_vaults(_required(environ, "KEY_VAULTS", "vault names, or name=URL, separated by commas")),
             clusters=cluster_setting.parse(

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import yaml
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from kubernetes.aio import client, config
 
 from shared.cluster_setting import Access, AksAccess, ClusterSetting, KubeconfigAccess, ServerAccess
@@ -125,6 +125,10 @@ async def _refuse_redirects(
 async def _token(credential: AsyncTokenCredential, scope: str, cluster: str) -> str:
     try:
         return (await credential.get_token(scope)).token
+    except (ServiceRequestError, ServiceResponseError) as error:
+        raise TransientError(
+            f"{cluster}: no token for {scope} ({type(error).__name__})", reason=Reason.CLUSTER_UNREACHABLE
+        ) from None
     except AzureError as error:
         # The text of an identity error may quote what the token endpoint answered, so only its kind is kept.
         raise ConfigurationError(
@@ -164,8 +168,11 @@ def _server_and_ca(body: bytes, cluster: str) -> tuple[str, str]:
         kubeconfig = yaml.safe_load(base64.b64decode(answer["kubeconfigs"][0]["value"]))
         entry = kubeconfig["clusters"][0]["cluster"]
         ca = base64.b64decode(entry.get("certificate-authority-data", "")).decode("ascii")
-        return str(entry["server"]).rstrip("/"), ca
+        server = str(entry["server"]).rstrip("/")
     except _UNUSABLE:
+        server, ca = "", ""
+    if not server.startswith("https://"):  # a token does not go anywhere else
         raise ConfigurationError(
-            f"{cluster}: ARM's answer holds no kubeconfig", reason=Reason.CLUSTER_UNAUTHENTICATED
-        ) from None
+            f"{cluster}: ARM's answer holds no kubeconfig with an https server", reason=Reason.CLUSTER_UNAUTHENTICATED
+        )
+    return server, ca

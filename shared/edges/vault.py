@@ -86,8 +86,8 @@ class KeyVault:
 
     async def close(self) -> None:
         """Close the clients and their session."""
-        for client in (self._secrets, self._keys, self._certificates):
-            await client.close()
+        clients = (self._secrets, self._keys, self._certificates)
+        await asyncio.gather(*[client.close() for client in clients], return_exceptions=True)
         await self._session.close()
 
     def _known(self, type_: ObjectType, name: str) -> set[str]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from azure.keyvault.certificates._shared import http_challenge_cache as certificate_challenges
+from azure.keyvault.keys._shared import http_challenge_cache as key_challenges
+from azure.keyvault.secrets._shared import http_challenge_cache as secret_challenges
 
 from devstack.certificates import Authority
 from devstack.clock import ManualClock
@@ -40,6 +43,13 @@ def tls(authority: Authority) -> ssl.SSLContext:
 def stray_tls() -> ssl.SSLContext:
     """A server's side of TLS, with a certificate that nobody trusts."""
     return Authority.create().server_context()
+
+
+@pytest.fixture(autouse=True)
+def forgotten_challenges() -> None:
+    """Let the SDK forget which resource each port named: it remembers for the process, and ports come round again."""
+    for cache in (secret_challenges, key_challenges, certificate_challenges):
+        cache.clear()
 
 
 @pytest.fixture

@@ -224,17 +224,28 @@ async def test_a_ca_that_is_none_is_a_configuration_fault(token: GivenCredential
     assert (type(error), error.reason) == (ConfigurationError, Reason.CLUSTER_UNAUTHENTICATED)
 
 
-@pytest.mark.parametrize("failure", [ClientAuthenticationError("planted"), ServiceRequestError("planted")])
-async def test_no_token_is_a_configuration_fault_and_no_request(
-    secure: KubernetesApi, authority: Authority, token: GivenCredential, failure: Exception
+@pytest.mark.parametrize(
+    ("failure", "kind", "reason"),
+    [
+        (ClientAuthenticationError("planted"), ConfigurationError, Reason.CLUSTER_UNAUTHENTICATED),
+        (ServiceRequestError("planted"), TransientError, Reason.CLUSTER_UNREACHABLE),
+    ],
+)
+async def test_without_a_token_there_is_no_request(
+    secure: KubernetesApi,
+    authority: Authority,
+    token: GivenCredential,
+    failure: Exception,
+    kind: type[FanoutError],
+    reason: Reason,
 ) -> None:
     """Nobody is asked without one."""
     token.failure = failure
     async with reached(ServerAccess(server=secure.url, ca=authority.ca_pem), token) as cluster:
-        with pytest.raises(ConfigurationError) as caught:
+        with pytest.raises(kind) as caught:
             await cluster.classes()
 
-    assert caught.value.reason is Reason.CLUSTER_UNAUTHENTICATED
+    assert caught.value.reason is reason
     assert "planted" not in str(caught.value)
     assert secure.requests == ()
 

@@ -191,7 +191,7 @@ def test_a_wrong_topic_name_is_named(text: str) -> None:
         ("EVENT_DEADLINE_SECONDS", "seconds from 7 to 28"),
         ("VAULT_TIMEOUT_SECONDS", "seconds from 1 to 20"),
         ("CLUSTER_TIMEOUT_SECONDS", "seconds from 1 to 20"),
-        ("TOPIC_TIMEOUT_SECONDS", "seconds from 1 to 10"),
+        ("TOPIC_TIMEOUT_SECONDS", "seconds from 3 to 10"),
         ("CLUSTER_CONCURRENCY", "a whole number from 1 to 256"),
     ],
 )
