@@ -235,6 +235,7 @@ async def test_without_a_token_there_is_no_request(
     secure: KubernetesApi,
     authority: Authority,
     token: GivenCredential,
+    *,
     failure: Exception,
     kind: type[FanoutError],
     reason: Reason,
