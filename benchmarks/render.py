@@ -86,7 +86,6 @@ def run(count: int) -> dict[str, list[float]]:
         rows: dict[str, Callable[[], object]] = {
             "YAML alone": partial(read_yaml, manifests),
             "parse": partial(parse_all, manifests, into=parsed),
-            "parse, unchanged": partial(parse_all, manifests),
             "render": partial(render_all, parsed),
         }
         for name, work in rows.items():

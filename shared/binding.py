@@ -11,9 +11,16 @@ from dataclasses import dataclass
 
 from shared.csi import render
 from shared.csi.classes import ClassObject, RefusedSecret, SecretObject, SecretProviderClass
-from shared.errors import DriverWouldFail
-from shared.model import VaultObject
+from shared.errors import DriverWouldFail, PermanentError
+from shared.model import VaultObject, VaultRead
 from shared.observed import ClassView, RefusedClass
+from shared.reason import Reason
+
+MOST_TARGETS = 200
+"""Secrets of one namespace that one vault object may feed."""
+
+MOST_READS = 50
+"""Versions, pins and histories of one vault object that one namespace may ask for."""
 
 _SECRET_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """DNS-1123 subdomain, as the API server wants it. Anything else is not put into a path."""
@@ -56,11 +63,11 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A Secret (its name empty for a whole class) that the driver would not write, and why."""
+    """A Secret (its name empty for a class or a namespace) that is not written in any case, and why."""
 
     namespace: str
     secret_name: str
-    error: DriverWouldFail
+    error: PermanentError
 
 
 Found = Binding | MountOnly | Pinned | Refused
@@ -80,6 +87,38 @@ def find(views: Iterable[ClassView], about: VaultObject, vault_host: str) -> Seq
         elif _same_vault(view, about.vault, vault_host):
             found += _of_class(view, about)
     return found
+
+
+def within_limits(found: Sequence[Found]) -> Sequence[Found]:
+    """Return what was found, with one refusal for each namespace that asks for too much.
+
+    Whoever may edit a namespace could otherwise declare so much that an event's time is used up before the others'
+    Secrets are read, or that the vault throttles everybody.
+    """
+    targets: dict[str, set[str]] = {}
+    asked: dict[str, set[VaultRead]] = {}
+    for item in found:
+        targets.setdefault(_namespace(item), set()).add(item.secret_name)
+        if isinstance(item, Binding):
+            asked.setdefault(_namespace(item), set()).update(one.read for one in item.objects)
+    crowded = {name for name, names in targets.items() if len(names) > MOST_TARGETS}
+    crowded |= {name for name, reads in asked.items() if len(reads) > MOST_READS}
+    refused = [
+        Refused(
+            namespace=name,
+            secret_name="",
+            error=PermanentError(
+                f"namespace {name} asks for more than {MOST_TARGETS} Secrets or {MOST_READS} versions of one object",
+                reason=Reason.TOO_MANY,
+            ),
+        )
+        for name in sorted(crowded)
+    ]
+    return [*[item for item in found if _namespace(item) not in crowded], *refused]
+
+
+def _namespace(item: Found) -> str:
+    return item.namespace if isinstance(item, Refused) else item.cls.namespace
 
 
 def _same_vault(cls: SecretProviderClass, vault: str, vault_host: str) -> bool:

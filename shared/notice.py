@@ -34,6 +34,10 @@ _OF_KIND = {
     EventKind.EXPIRED: NoticeType.OBJECT_EXPIRED,
 }
 _COLLECTIONS = {ObjectType.SECRET: "secrets", ObjectType.KEY: "keys", ObjectType.CERT: "certificates"}
+_LONGEST_DETAIL = 500
+_LONGEST_KEYS = 16 * 1024
+"""A notice has to fit into a message of 256 KB whatever a namespace declares, or it and its neighbours are lost."""
+
 _LONGEST_SESSION = 128
 """Service Bus allows 128 characters for a session id (azure-platform 4.4)."""
 
@@ -93,7 +97,7 @@ def about_target(event: VaultEvent, outcome: TargetOutcome) -> tuple[ChangeNotic
         fields = {
             **common,
             "action": str(outcome.action),
-            "keys": list(outcome.keys),
+            **_keys(outcome.keys),
             "resourceVersion": outcome.resource_version,
             "refreshedTime": _instant(outcome.at),
         }
@@ -112,7 +116,7 @@ def about_target(event: VaultEvent, outcome: TargetOutcome) -> tuple[ChangeNotic
             **_names(event.object, event.version),
             **common,
             "reason": str(outcome.reason),
-            "detail": outcome.detail,
+            "detail": outcome.detail[:_LONGEST_DETAIL],
             "remedy": remedy(outcome.reason),
         }
         missed = ObjectVersion(object=event.object, version=event.version)
@@ -167,6 +171,18 @@ def _compose(
 
 def _names(about: VaultObject, version: str) -> dict[str, str]:
     return {"vault": about.vault, "objectType": str(about.type), "object": about.name, "version": version}
+
+
+def _keys(keys: Sequence[str]) -> dict[str, object]:
+    """Return the data keys by name, as many as fit, and how many were left out."""
+    told: list[str] = []
+    length = 0
+    for key in keys:
+        length += len(key)
+        if length > _LONGEST_KEYS:
+            return {"keys": told, "keysOmitted": len(keys) - len(told)}
+        told.append(key)
+    return {"keys": told}
 
 
 def _event_fields(event: VaultEvent) -> dict[str, object]:

@@ -12,6 +12,9 @@ from typing import Any
 ANNOTATION = "keyvault-fanout.dev/refreshed"
 """The state that the pod was woken for: a resourceVersion or a version, never a value."""
 
+_MOST_STATES = 50
+"""Entries kept in the annotation; a pod that mounts more Secrets than that may be woken once too often."""
+
 CSI_DRIVER = "secrets-store.csi.k8s.io"
 
 
@@ -63,16 +66,17 @@ def waiting(pods: Iterable[Pod], wakes: Sequence[Wake]) -> Mapping[str, str]:
     """Return the pods to annotate and with what. One that was woken for these states already is left alone.
 
     The wakes are those of one namespace and one event, so that a pod that mounts several refreshed Secrets is woken
-    once.
+    once. What it was woken for by other events stays in the annotation.
     """
     states: dict[str, str] = {}
     for pod in pods:
-        concerned = sorted(
-            f"{wake.secret or '+'.join(sorted(wake.classes))}={wake.state}" for wake in wakes if wake.concerns(pod)
-        )
-        state = ",".join(concerned)
-        if concerned and pod.woken_for != state:
-            states[pod.name] = state
+        known = dict(entry.split("=", 1) for entry in pod.woken_for.split(",") if "=" in entry)
+        fresh = {wake.secret or "+".join(sorted(wake.classes)): wake.state for wake in wakes if wake.concerns(pod)}
+        if all(known.get(name) == state for name, state in fresh.items()):
+            continue
+        kept = {name: state for name, state in known.items() if name not in fresh}
+        newest = [*kept.items(), *sorted(fresh.items())][-_MOST_STATES:]
+        states[pod.name] = ",".join(f"{name}={state}" for name, state in newest)
     return states
 
 

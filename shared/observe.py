@@ -45,7 +45,8 @@ async def look(cluster: Cluster, about: VaultObject, vault_host: str, *, ends: f
     said about any target. A namespace or Secret that takes too long is an error of its own.
     """
     async with asyncio.timeout_at(ends):
-        targets = _by_target(cluster.name, binding.find(await cluster.classes(), about, vault_host))
+        found = binding.within_limits(binding.find(await cluster.classes(), about, vault_host))
+        targets = _by_target(cluster.name, found)
         if not targets:
             return Sight()
         driver = await cluster.driver()

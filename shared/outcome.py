@@ -32,9 +32,8 @@ class TargetOutcome:
     """How one target ended.
 
     `holds` are the object versions that the Secret holds now (written, current), `keys` the data keys they feed.
-    `resource_version` is the Secret's, `previous` the one it had before a write. `error` is what to raise for a target
-    that failed for a passing reason. `detail` is a sentence for a person. `wake` names the pods that
-    wait for what was done.
+    `resource_version` is the Secret's. `error` is what to raise for a target that failed for a passing reason. `detail`
+    is a sentence for a person. `wake` names the pods that wait for what was done.
     """
 
     target: Target
@@ -44,7 +43,6 @@ class TargetOutcome:
     holds: tuple[ObjectVersion, ...] = ()
     keys: tuple[str, ...] = ()
     resource_version: str = ""
-    previous: str = ""
     reason: Reason | None = None
     detail: str = ""
     error: FanoutError | None = None

@@ -30,8 +30,11 @@ from shared.reason import Reason, remedy
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 16
-"""Events of one array under way at a time. Event Grid sends one by one unless batching is switched on."""
+_AT_ONCE = 64
+"""Events under way at a time in one process; the others wait within their own deadline."""
+
+_MOST_NAMED = 20
+"""Errors that are named one by one; the host logs every one that is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,7 @@ class Pipeline:
         self._neighbours = neighbours
         self._limits = limits
         self._now = now
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def handle(self, payload: str | bytes) -> None:
         """Handle what Event Grid delivered: one event, or an array of them.
@@ -84,16 +88,10 @@ class Pipeline:
         except MalformedEvent as error:
             _log.error("event refused: %s", error)
             return
-        turns = asyncio.Semaphore(_AT_ONCE)
-
-        async def in_turn(envelope: object) -> list[FanoutError]:
-            async with turns:
-                return await self._handle_one(envelope)
-
-        failures = await asyncio.gather(*[in_turn(envelope) for envelope in envelopes])
+        failures = await asyncio.gather(*[self._handle_one(envelope) for envelope in envelopes])
         errors = [error for group in failures for error in group]
         if errors:
-            raise ExceptionGroup(f"{len(errors)} effects have to be tried again", errors)
+            raise ExceptionGroup(f"{len(errors)} effects have to be tried again", errors[:_MOST_NAMED])
 
     async def _handle_one(self, envelope: object) -> list[FanoutError]:
         """Handle one event and return what has to be tried again."""
@@ -115,7 +113,7 @@ class Pipeline:
         telling = _Telling(self._neighbours.bus)
         outcomes: list[TargetOutcome] = []
         try:
-            async with asyncio.timeout(self._limits.deadline):
+            async with asyncio.timeout(self._limits.deadline), self._turns:
                 if happened.kind is EventKind.NEW_VERSION:
                     await self._refresh(happened, listed, telling, outcomes)
                 else:
@@ -156,7 +154,7 @@ class Pipeline:
         """Refresh all clusters at once; tell of each as soon as it is done."""
         clusters = self._neighbours.clusters
         own = _own_read(happened)
-        shared = SharedReads(listed.vault, observers=len(clusters), own=own)
+        shared = SharedReads(listed.vault, observers=len(clusters), own=own, announced=happened.version)
         errand = refresh.Errand(
             about=happened.object,
             version=happened.version,
@@ -251,6 +249,11 @@ class _Telling:
             self.told += len(notices)
 
 
+def _plain(text: str) -> str:
+    """Make a text that quotes a manifest fit for one line of a log: no line ends, no escapes, not without end."""
+    return "".join(character if character.isprintable() else "?" for character in text[:1000])
+
+
 def _record_target(happened: VaultEvent, outcome: TargetOutcome) -> None:
     versions = ", ".join(f"{held.object} {held.version}" for held in outcome.holds)
     _log.info(
@@ -259,7 +262,7 @@ def _record_target(happened: VaultEvent, outcome: TargetOutcome) -> None:
         outcome.target,
         f"{outcome.action} {versions}, resourceVersion {outcome.resource_version}"
         if outcome.holds
-        else f"{outcome.action}, {outcome.reason}: {outcome.detail}",
+        else f"{outcome.action}, {outcome.reason}: {_plain(outcome.detail)}",
     )
 
 
@@ -274,7 +277,7 @@ def _record(
     """Log the end of an event: one line that counts, and one for each fault that somebody has to mend."""
     for error in errors:
         if isinstance(error, ConfigurationError):
-            _log.error("event %r: %s. %s", happened.id, error, remedy(error.reason))
+            _log.error("event %r: %s. %s", happened.id, _plain(str(error)), remedy(error.reason))
     counts = Counter(outcome.action for outcome in outcomes)
     _log.log(
         logging.WARNING if errors else logging.INFO,
@@ -283,5 +286,7 @@ def _record(
         seconds * 1000,
         ", ".join(f"{counts[action]} {action}" for action in Action),
         telling.told,
-        f"; tried again for: {'; '.join(map(str, errors))}" if errors else "",
+        f"; tried again for {len(errors)}, first: {_plain('; '.join(map(str, errors[:_MOST_NAMED])))}"
+        if errors
+        else "",
     )

@@ -143,7 +143,7 @@ def _unbound(view: TargetView) -> tuple[Reason, str]:
     if isinstance(item, MountOnly):
         return Reason.MOUNT_ONLY, f"{item.cls} puts it into files only"
     if isinstance(item, Refused) and (view.secret or not item.secret_name):
-        return Reason.DRIVER_WOULD_FAIL, str(item.error)
+        return item.error.reason, str(item.error)
     if isinstance(item, Refused):
         return Reason.SECRET_MISSING, "there is no such Secret"
     return Reason.PINNED, f"{item.cls} pins a version"
@@ -156,7 +156,7 @@ def _obstacle(secret: KubernetesSecret | None, bindings: Sequence[Binding]) -> t
         return Reason.SECRET_NOT_MANAGED, "the Secret does not carry the CSI driver's label"
     for binding in bindings:
         if binding.secret.type != secret.type:
-            detail = f"the Secret is of type {secret.type}, {binding.cls} wants {binding.secret.type}"
+            detail = f"the Secret is of type {secret.type[:80]!r}, {binding.cls} wants {binding.secret.type[:80]!r}"
             return Reason.SECRET_OTHER_TYPE, detail
     return None
 

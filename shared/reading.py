@@ -8,13 +8,14 @@ have looked wait for one another, but only for a moment: a wave of reads begins 
 import asyncio
 import contextlib
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from shared.errors import FanoutError
+from shared.errors import FanoutError, PermanentError, TransientError
 from shared.model import VaultRead
 from shared.observed import Claim, VaultAnswer
 from shared.plan import VaultView
 from shared.ports import Vault
+from shared.reason import Reason
 
 GRACE = 0.2
 """Seconds that a cluster which has looked waits for the others."""
@@ -23,12 +24,17 @@ PATIENCE = 2.0
 """Seconds that the object's own notice waits for the first wave, before it reads the vault by itself."""
 
 
-async def read_now(vault: Vault, reads: Collection[VaultRead], claims: Collection[Claim]) -> VaultView:
-    """Read everything at once. A failed read is its own answer."""
+async def read_now(
+    vault: Vault, reads: Collection[VaultRead], claims: Collection[Claim], *, announced: str
+) -> VaultView:
+    """Read everything at once. A failed read is its own answer.
+
+    `announced` is the version that the event speaks of; an answer that is older than it is a failure (see `_newest`).
+    """
 
     async def answer(read: VaultRead) -> VaultAnswer | FanoutError:
         try:
-            return await vault.read(read)
+            return await _newest(vault, read, announced)
         except FanoutError as error:
             return error
 
@@ -46,6 +52,26 @@ async def read_now(vault: Vault, reads: Collection[VaultRead], claims: Collectio
     )
 
 
+async def _newest(vault: Vault, read: VaultRead, announced: str) -> VaultAnswer:
+    """Read, and refuse an answer from the past: a vault that failed over may not know the announced version yet.
+
+    Both times are the vault's own. Mostly another version than the announced one is served because the event is late;
+    then one more read tells that the announced version is the older one, is disabled or is not there.
+    """
+    answer = await vault.read(read)
+    if read.version or read.many or answer.version == announced:
+        return answer
+    try:
+        other = await vault.read(replace(read, version=announced))
+    except PermanentError:
+        return answer
+    if answer.created is not None and other.created is not None and other.created > answer.created:
+        raise TransientError(
+            f"{read.type}/{read.name}: the vault serves an older version than the event's", reason=Reason.VAULT_BEHIND
+        )
+    return answer
+
+
 @dataclass(slots=True)
 class _Wave:
     reads: set[VaultRead]
@@ -57,11 +83,13 @@ class _Wave:
 class SharedReads:
     """The reads of one refresh. `observers` clusters are looking; each of them calls `join` or `leave` once.
 
-    `own` is the read that the object's notice needs, if any; it is part of the first wave.
+    `own` is the read that the object's notice needs, if any; it is part of the first wave. `announced` is the version
+    that the event speaks of.
     """
 
-    def __init__(self, vault: Vault, *, observers: int, own: VaultRead | None) -> None:
+    def __init__(self, vault: Vault, *, observers: int, own: VaultRead | None, announced: str) -> None:
         self._vault = vault
+        self._announced = announced
         self._looking = observers
         self._own = own
         self._wave: _Wave | None = None
@@ -96,7 +124,7 @@ class SharedReads:
                 await self._begun.wait()
         if self._begun.is_set() and self._waves and self._waves[0].view is not None:
             return (await asyncio.shield(self._waves[0].view)).answers[self._own]
-        return (await read_now(self._vault, [self._own], [])).answers[self._own]
+        return (await read_now(self._vault, [self._own], [], announced=self._announced)).answers[self._own]
 
     async def close(self) -> None:
         """Cut off what nobody waits for any more."""
@@ -118,4 +146,4 @@ class SharedReads:
                 await wave.ready.wait()
         self._wave = None
         self._begun.set()
-        return await read_now(self._vault, tuple(wave.reads), tuple(wave.claims))
+        return await read_now(self._vault, tuple(wave.reads), tuple(wave.claims), announced=self._announced)

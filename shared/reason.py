@@ -19,6 +19,7 @@ class Reason(StrEnum):
     VAULT_REFUSED = "vault-refused"
     VAULT_THROTTLED = "vault-throttled"
     VAULT_UNREACHABLE = "vault-unreachable"
+    VAULT_BEHIND = "vault-behind"
 
     # The cluster
     CLUSTER_FORBIDDEN = "cluster-forbidden"
@@ -45,6 +46,7 @@ class Reason(StrEnum):
     DRIVER_WOULD_REVERT = "driver-would-revert"
     MOUNT_ONLY = "mount-only"
     CONTESTED = "contested"
+    TOO_MANY = "too-many"
 
     # The clock
     DEADLINE = "deadline"
@@ -81,6 +83,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.DRIVER_WOULD_FAIL: "Mend the SecretProviderClass or the vault object: the CSI driver fails on it as well.",
     Reason.DRIVER_WOULD_REVERT: "Switch on the driver's rotation (enableSecretRotation), or restart the pods.",
     Reason.MOUNT_ONLY: "Nothing to do: pods read the new version from their mount at the driver's next rotation.",
+    Reason.TOO_MANY: "Let fewer classes, Secrets and versions of one namespace depend on one vault object.",
     Reason.CONTESTED: "Let one class feed this key of the Secret: the driver's writers would overwrite each other.",
 }
 """What a person can do. A reason without a line passes by itself or needs nothing."""

@@ -56,8 +56,8 @@ async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads)
     unseen = tuple(_failed(item.target, item.error, errand.now()) for item in seen.unseen)
     vault = await _ask(errand, seen, shared)
     steps = plan.plan_refresh(errand.about, seen.views, vault).steps
-    views = {id(step): view for step, view in zip(steps, seen.views, strict=True)}
-    work = {asyncio.create_task(_carry_out(errand, cluster, step, views[id(step)])): step for step in steps}
+    planned = zip(steps, seen.views, strict=True)
+    work = {asyncio.create_task(_carry_out(errand, cluster, step, view)): step for step, view in planned}
     try:
         if work:
             await asyncio.wait(work, timeout=max(0.0, _limit(errand, cluster) - asyncio.get_running_loop().time()))
@@ -66,6 +66,7 @@ async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads)
         # Still under way only if this call itself was cut off: then nobody would tell of a write.
         for task in work:
             task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
 
 
 async def _look(errand: Errand, cluster: Cluster) -> Sight | FanoutError:
@@ -99,7 +100,8 @@ async def _carry_out(errand: Errand, cluster: Cluster, step: Step, view: TargetV
             if attempt:
                 await asyncio.sleep(0.02 * 2**attempt * random.random())  # noqa: S311 - jitter, not a secret
                 view = await observe.look_again(cluster, view)
-                vault = await reading.read_now(errand.vault, tuple(plan.reads([view])), tuple(plan.claims([view])))
+                reads, claims = tuple(plan.reads([view])), tuple(plan.claims([view]))
+                vault = await reading.read_now(errand.vault, reads, claims, announced=errand.version)
                 step = plan.plan_refresh(errand.about, [view], vault).steps[0]
             if not isinstance(step, Write):
                 return _settle(step, errand.version, errand.now())
@@ -145,7 +147,6 @@ def _written(step: Write, version: str, at: datetime) -> TargetOutcome:
         holds=step.holds,
         keys=step.keys,
         resource_version=version,
-        previous=step.secret.resource_version,
         wake=_wake(step, version),
     )
 

@@ -17,6 +17,7 @@ MANAGED_LABEL: Final = "secrets-store.csi.k8s.io/managed"
 TLS_TYPE: Final = "kubernetes.io/tls"
 TLS_KEYS: Final = ("tls.crt", "tls.key")
 _PROVIDER_NAME: Final = "azure"
+_MOST_COMPARISONS: Final = 20_000
 
 __all__ = [
     "ClassObject",
@@ -89,10 +90,7 @@ class SecretProviderClass:
 
 
 def parse(manifest: Mapping[str, object], provider: Provider) -> SecretProviderClass:
-    """Read a manifest; raise DriverWouldFail when the mount would fail whatever the vault answers.
-
-    `objects` is not parsed twice: its last few thousand texts are remembered.
-    """
+    """Read a manifest; raise DriverWouldFail when the mount would fail whatever the vault answers."""
     where = "SecretProviderClass"
     try:
         metadata = _mapping(manifest.get("metadata"))
@@ -102,6 +100,7 @@ def parse(manifest: Mapping[str, object], provider: Provider) -> SecretProviderC
         values = _texts(_mapping(spec.get("parameters")))
         suffix, listing = _check_mount(_text(spec.get("provider")), values, provider)
         declared = _list(spec.get("secretObjects"))
+        _check_size(listing, declared)
     except (parameters.Refused, objects.Refused, _Malformed) as error:
         raise DriverWouldFail(f"{where}: {error}") from None
     vault = parameters.get(values, "keyvaultName").lower()
@@ -117,6 +116,17 @@ def parse(manifest: Mapping[str, object], provider: Provider) -> SecretProviderC
         refusal=listing.refusal and f"{where}: {listing.refusal}",
     )
     return replace(read, secrets=tuple(_parse_secret(item, read) for item in declared))
+
+
+def _check_size(listing: objects.Listing, declared: Sequence[object]) -> None:
+    """Refuse what would occupy a processor: each version of a history may be each file of its folder.
+
+    Our own limit. Whoever may edit a namespace writes the class, and deciding about it must stay cheap.
+    """
+    histories = sum(item.many for item in listing.objects)
+    entries = sum(len(_list(_mapping(secret).get("data"))) for secret in declared if isinstance(secret, Mapping))
+    if histories * entries > _MOST_COMPARISONS:
+        raise _Malformed(f"{histories} histories with {entries} entries of secretObjects are more than can be compared")
 
 
 def _check_mount(name: str, values: Mapping[str, str], provider: Provider) -> tuple[str, objects.Listing]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from shared.csi import golang, goyaml
@@ -27,8 +26,6 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _LONGEST_INDEX: Final = 10  # the digits of the largest int32
 _LONGEST_PATH: Final = 4096
 _LONGEST_NAME: Final = 255
-# Enough for the classes of a large cluster; a class's `objects` is some hundred bytes.
-_REMEMBERED: Final = 4096
 
 
 class _Fields(dict[str, str]):
@@ -121,25 +118,7 @@ class Listing:
 
 
 def parse(text: str) -> Listing:
-    """Read the list; raise Refused for what the provider refuses before it asks the vault for anything.
-
-    The same text is not parsed twice.
-    """
-    listing = _parse_remembered(text)
-    if isinstance(listing, str):
-        raise Refused(listing)
-    return listing
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _parse_remembered(text: str) -> Listing | str:
-    try:
-        return _parse(text)
-    except Refused as error:
-        return str(error)
-
-
-def _parse(text: str) -> Listing:
+    """Read the list; raise Refused for what the provider refuses before it asks the vault for anything."""
     try:
         documents = goyaml.decode_list(text.encode(errors="surrogateescape"))
     except goyaml.Invalid as error:

@@ -1,4 +1,4 @@
-"""The Service Bus topic as a `ports.Bus`: one long-lived sender behind one lock.
+"""The Service Bus topic as a `ports.Bus`: one long-lived sender behind one task.
 
 The SDK's sender corrupts itself when two tasks use it at once, its sends have no time-out by default, and one refusal
 leaves it waiting for ever (local-stack 1.5, 1.7). So sends are one after another, each has a limit, and a sender
@@ -8,7 +8,7 @@ whose send did not end well is thrown away.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -38,11 +38,12 @@ class _Share:
     """What one caller hands in, and what became of it."""
 
     messages: list[ServiceBusMessage]
-    settled: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
     error: FanoutError | None = None
 
     def settle(self, error: FanoutError | None) -> None:
-        self.settled, self.error = True, error
+        self.error = error
+        self.settled.set()
 
 
 class ServiceBusTopic:
@@ -59,8 +60,8 @@ class ServiceBusTopic:
     ) -> None:
         self._topic = topic
         self._timeout = timeout
-        self._turn = asyncio.Lock()
         self._waiting: list[_Share] = []
+        self._pump: asyncio.Task[None] | None = None
         self._sender: ServiceBusSender | None = None
         self._closing: set[asyncio.Task[None]] = set()
         if connection_string is not None:
@@ -87,17 +88,18 @@ class ServiceBusTopic:
         """Send every notice, or raise.
 
         What several callers hand in while a send is under way goes out together, in as few batches as the size limit
-        allows. Raises `TransientError`, `ConfigurationError` (role, topic, quota) or `PermanentError` (one notice is
-        too large, which fails its own caller only).
+        allows. A task of the topic's own sends, so that a caller who is cut off cuts nobody else off. Raises
+        `TransientError`, `ConfigurationError` (role, topic, quota) or `PermanentError` (a notice is too large; the
+        others of its caller were sent).
         """
         if not notices:
             return
         share = _Share(messages=[_message(notice) for notice in notices])
         self._waiting.append(share)
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._send_waiting())
         try:
-            async with self._turn:
-                if not share.settled:
-                    await self._send_waiting()
+            await share.settled.wait()
         finally:
             if share in self._waiting:
                 self._waiting.remove(share)
@@ -105,24 +107,29 @@ class ServiceBusTopic:
             raise share.error
 
     async def close(self) -> None:
-        """Close the sender and the client."""
+        """Close the sender and the client. What was not sent yet fails."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
         self._discard()
         await asyncio.gather(*self._closing, return_exceptions=True)
         await self._client.close()
 
     async def _send_waiting(self) -> None:
-        shares, self._waiting = self._waiting, []
-        try:
-            error = await self._try([message for share in shares for message in share.messages])
-            for share in shares:
-                alone = isinstance(error, PermanentError) and len(shares) > 1
-                share.settle(await self._try(share.messages) if alone else error)
-        finally:
-            for share in shares:
-                if not share.settled:
-                    share.settle(
-                        TransientError(f"{self._topic}: the send was cut off", reason=Reason.TOPIC_UNREACHABLE)
-                    )
+        """Send until nobody waits any more."""
+        while self._waiting:
+            shares, self._waiting = self._waiting, []
+            try:
+                error = await self._try([message for share in shares for message in share.messages])
+                for share in shares:
+                    alone = isinstance(error, PermanentError) and len(shares) > 1
+                    share.settle(await self._try(share.messages) if alone else error)
+            finally:
+                for share in shares:
+                    if not share.settled.is_set():
+                        share.settle(
+                            TransientError(f"{self._topic}: the send was cut off", reason=Reason.TOPIC_UNREACHABLE)
+                        )
 
     async def _try(self, messages: list[ServiceBusMessage]) -> FanoutError | None:
         """Send within the time-out; return what went wrong. Whatever cut a send off, its sender is not used again."""
@@ -143,22 +150,32 @@ class ServiceBusTopic:
         return None
 
     async def _send(self, messages: list[ServiceBusMessage]) -> None:
+        """Send in batches; raise for messages that fit into none after the others were sent."""
         if self._sender is None:
             self._sender = self._client.get_topic_sender(self._topic)
         if len(messages) == 1:
             await self._sender.send_messages(messages[0], timeout=self._timeout)
             return
+        too_large: exceptions.MessageSizeExceededError | None = None
         batch = await self._sender.create_message_batch()
         for message in messages:
             try:
                 batch.add_message(message)
-            except exceptions.MessageSizeExceededError:
+                continue
+            except exceptions.MessageSizeExceededError as error:
                 if len(batch) == 0:
-                    raise
-                await self._sender.send_messages(batch, timeout=self._timeout)
-                batch = await self._sender.create_message_batch()
+                    too_large = error
+                    continue
+            await self._sender.send_messages(batch, timeout=self._timeout)
+            batch = await self._sender.create_message_batch()
+            try:
                 batch.add_message(message)
-        await self._sender.send_messages(batch, timeout=self._timeout)
+            except exceptions.MessageSizeExceededError as error:
+                too_large = error
+        if len(batch) > 0:
+            await self._sender.send_messages(batch, timeout=self._timeout)
+        if too_large is not None:
+            raise too_large
 
     def _discard(self) -> None:
         """Forget the sender and close it beside the way: closing waits for quiet reads of half a second."""

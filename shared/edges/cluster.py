@@ -24,9 +24,10 @@ from shared.reason import Reason
 _CSI = "secrets-store.csi.x-k8s.io/v1"
 _MANAGED = "secrets-store.csi.k8s.io/managed"
 _DRIVER_AGE = 300.0
-_LONGEST_OBJECTS = 256 * 1024
+_WAKING = 4
+_LONGEST_OBJECTS = 64 * 1024
 _TOO_LONG = DriverWouldFail(f"its objects are longer than {_LONGEST_OBJECTS} characters, which this app does not read")
-"""Our own limit, some thousands of objects: whoever may write a class must not be able to occupy the app."""
+"""Our own limit, some hundreds of objects: whoever may write a class must not be able to occupy the app."""
 
 
 class KubernetesCluster:
@@ -39,6 +40,8 @@ class KubernetesCluster:
         self._provider = provider or classes.Provider()
         self._parsed: dict[tuple[str, str], tuple[str, ClassView]] = {}
         self._driver: tuple[float, Driver] | None = None
+        # Pods of one namespace behind a slow webhook must not take the places of other events' reads and writes.
+        self._waking = asyncio.Semaphore(_WAKING)
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ class KubernetesCluster:
 
     async def classes(self) -> Sequence[ClassView]:
         """List the SecretProviderClasses of provider azure in all namespaces."""
-        parsed: dict[tuple[str, str], tuple[str, ClassView]] = {}
+        seen: dict[tuple[str, str], ClassView] = {}
         async for page in self._api.pages(path(_CSI, "secretproviderclasses")):
             for manifest in page:
                 meta, spec = _mapping(manifest, "metadata"), _mapping(manifest, "spec")
@@ -63,11 +66,13 @@ class KubernetesCluster:
                 state = f"{meta.get('uid')}/{meta.get('resourceVersion')}"
                 known = self._parsed.get(key)
                 if known is None or known[0] != state:
-                    known = (state, self._parse(manifest))
+                    # Kept at once: a look that runs out of time must not do this work again.
+                    known = self._parsed[key] = (state, self._parse(manifest))
                     await asyncio.sleep(0)  # so that thousands of new classes hold nobody else up
-                parsed[key] = known
-        self._parsed = parsed
-        return [view for _, view in parsed.values()]
+                seen[key] = known[1]
+        for key in self._parsed.keys() - seen.keys():
+            del self._parsed[key]
+        return list(seen.values())
 
     async def driver(self) -> Driver:
         """Tell the driver's generation. An identity that may not read CSIDrivers gets `Driver.UNKNOWN`."""
@@ -140,8 +145,9 @@ class KubernetesCluster:
     async def wake(self, namespace: str, pod: str, state: str) -> None:
         """Annotate a pod. One that is gone is no failure."""
         body: Json = {"metadata": {"annotations": {nudge.ANNOTATION: state}}}
-        with contextlib.suppress(ConflictError):
-            await self._api.merge_patch(path("v1", "pods", namespace=namespace, name=pod), body)
+        async with self._waking:
+            with contextlib.suppress(ConflictError):
+                await self._api.merge_patch(path("v1", "pods", namespace=namespace, name=pod), body, attempts=1)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,7 +17,7 @@ from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRespon
 from kubernetes.aio import client, config
 
 from shared.cluster_setting import Access, AksAccess, ClusterSetting, KubeconfigAccess, ServerAccess
-from shared.errors import ConfigurationError, TransientError
+from shared.errors import ConfigurationError, FanoutError, TransientError
 from shared.reason import Reason
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
@@ -123,17 +123,18 @@ async def _refuse_redirects(
 
 
 async def _token(credential: AsyncTokenCredential, scope: str, cluster: str) -> str:
+    failure: FanoutError
     try:
         return (await credential.get_token(scope)).token
     except (ServiceRequestError, ServiceResponseError) as error:
-        raise TransientError(
-            f"{cluster}: no token for {scope} ({type(error).__name__})", reason=Reason.CLUSTER_UNREACHABLE
-        ) from None
+        text = f"{cluster}: no token for {scope} ({type(error).__name__})"
+        failure = TransientError(text, reason=Reason.CLUSTER_UNREACHABLE)
     except AzureError as error:
-        # The text of an identity error may quote what the token endpoint answered, so only its kind is kept.
-        raise ConfigurationError(
-            f"{cluster}: no token for {scope} ({type(error).__name__})", reason=Reason.CLUSTER_UNAUTHENTICATED
-        ) from None
+        text = f"{cluster}: no token for {scope} ({type(error).__name__})"
+        failure = ConfigurationError(text, reason=Reason.CLUSTER_UNAUTHENTICATED)
+    # Raised out here: the text of an identity error may quote what the token endpoint answered, and would hang on to
+    # ours as its context.
+    raise failure
 
 
 async def _ask_arm(resource_id: str, credential: AsyncTokenCredential, arm: str, *, cluster: str) -> tuple[str, str]:

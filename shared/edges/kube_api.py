@@ -25,7 +25,7 @@ from shared.reason import Reason
 _TIMEOUT = aiohttp.ClientTimeout(total=6, connect=2)
 _ATTEMPTS = 3
 _LONGEST_WAIT = 2.0
-_PAGE = 500
+_PAGE = 200
 _RELATIVE = {".", ".."}
 _MERGE_PATCH = "application/merge-patch+json"
 _AGAIN = {
@@ -84,12 +84,12 @@ class KubeApi:
                 return
             query = {**first, "continue": str(token)}
 
-    async def merge_patch(self, path: str, body: Json) -> Json:
+    async def merge_patch(self, path: str, body: Json, *, attempts: int = _ATTEMPTS) -> Json:
         """Change one object. Raises `ConflictError` when its resourceVersion is not the one in `body` any more.
 
         A lost answer is safe to retry: the guard makes the second attempt a conflict, and the caller looks again.
         """
-        patched = await self._request(_Call(method="PATCH", path=path, query={}, body=body))
+        patched = await self._request(_Call(method="PATCH", path=path, query={}, body=body), attempts)
         if patched is None:
             raise ConflictError(f"{self._cluster}: PATCH {path}: it is gone", reason=Reason.SECRET_CONFLICT)
         return patched
@@ -101,11 +101,11 @@ class KubeApi:
             if connection is not None:
                 await connection.api.close()
 
-    async def _request(self, call: _Call) -> Json | None:
+    async def _request(self, call: _Call, attempts: int = _ATTEMPTS) -> Json | None:
         """Try a few times, reconnecting once for a refused token or certificate. Return None for 404."""
         fresh = False
         failure: FanoutError | None = None
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(attempts):
             if failure is not None:
                 await asyncio.sleep(_wait(failure, attempt))
             connection = await self._connected()

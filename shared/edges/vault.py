@@ -33,6 +33,7 @@ _SHAPELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError
 """What the clients raise for JSON of another shape: they look into it without checking, and some quote it."""
 _LONGEST_CODE = 60
 _SERVER_ERROR = 500
+_AT_ONCE = 16
 
 
 class KeyVault:
@@ -43,6 +44,7 @@ class KeyVault:
     ) -> None:
         self._name = name
         self._timeout = timeout
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._versions: dict[tuple[ObjectType, str], set[str]] = {}
         # One session for the three clients. aiohttp looks proxies up on every request, so only where there is one.
         self._session = aiohttp.ClientSession(
@@ -95,19 +97,20 @@ class KeyVault:
 
     async def _guarded(self, work: Awaitable[T], read: VaultRead) -> T:
         where = f"{self._name}/{read.type}/{read.name}" + (f"/{read.version}" if read.version else "")
+        failure: FanoutError
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._slots, asyncio.timeout(self._timeout):
                 return await work
         except TimeoutError:
-            raise TransientError(
-                f"{where}: no answer within {self._timeout:g} s", reason=Reason.VAULT_UNREACHABLE
-            ) from None
+            failure = TransientError(f"{where}: no answer within {self._timeout:g} s", reason=Reason.VAULT_UNREACHABLE)
         except AzureError as error:
-            raise _translate(error, where) from None
+            failure = _translate(error, where)
         except _SHAPELESS as error:
-            raise TransientError(
+            failure = TransientError(
                 f"{where}: the answer is none of a vault's ({type(error).__name__})", reason=Reason.VAULT_UNREACHABLE
-            ) from None
+            )
+        # Raised out here, or the SDK's error with the answer's body would hang on to ours as its context.
+        raise failure
 
     async def _read(self, read: VaultRead) -> VaultAnswer:
         readers: Mapping[ObjectType, Callable[[str, str], Awaitable[_Version]]] = {

@@ -213,3 +213,24 @@ async def test_a_hostile_payload_is_refused_and_ended_and_the_next_event_is_hand
     assert (refused, status) == (202, 202)
     await scene.logged("event refused")
     assert scene.value() == scene.stack.vault.get(seed.OBJECT).value
+
+
+async def test_a_namespace_can_neither_forge_log_lines_nor_crowd_out_the_notices_of_others(scene: Scene) -> None:
+    """It writes a Secret and a class whose type is a log line of its own, three hundred thousand characters long."""
+    forged = "x\n2026-11-23 ERROR forged\x1b[31m" + "y" * 300_000
+    class_ = seed.provider_class(vault=stack.VAULT)
+    class_["metadata"] |= {"namespace": "aaa", "name": "loud"}
+    class_["spec"]["secretObjects"][0] |= {"type": forged}
+    secret = seed.synced_secret("old")
+    secret["metadata"]["namespace"] = "aaa"
+    for manifest in (class_, secret):
+        scene.stack.cluster.apply(manifest)
+
+    status = await scene.deliver(scene.event(scene.rotate()))
+
+    assert status == 202
+    assert [one["namespace"] for one in scene.told("target.refreshed")] == [seed.NAMESPACE]
+    assert [one["namespace"] for one in scene.told("target.failed")] == ["aaa"]
+    await scene.logged("secret-other-type")
+    assert not any(line.startswith("2026-11-23 ERROR forged") for line in scene.host.stderr_text().splitlines())
+    assert "\x1b" not in scene.host.stderr_text()

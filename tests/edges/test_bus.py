@@ -52,6 +52,18 @@ def topic(broker: ServiceBus, opened: ServiceBusTopic) -> ServiceBusTopic:
     return opened
 
 
+async def test_what_is_too_large_keeps_nothing_else_of_its_caller_back(
+    broker: ServiceBus, topic: ServiceBusTopic
+) -> None:
+    """Those before and behind it are sent, and the caller is told."""
+    notices = [build_notice("small-1"), build_notice("big", size=2**21), build_notice("small-2")]
+
+    with pytest.raises(PermanentError):
+        await topic.publish(notices)
+
+    assert [message.message_id for message in broker.accepted("changes")] == ["small-1", "small-2"]
+
+
 async def test_a_notice_arrives_as_it_was_composed(broker: ServiceBus, topic: ServiceBusTopic) -> None:
     """Body, content type, id, session, subject, and the properties that subscribers filter by."""
     notice = ChangeNotice(

@@ -244,10 +244,10 @@ async def test_a_caller_that_gives_up_while_it_waits_leaves_the_others_alone(
     assert arrived(broker) == ["warm", "first", "patient"]
 
 
-async def test_a_caller_that_gives_up_while_it_sends_tells_those_it_sent_for(
+async def test_a_caller_that_gives_up_while_its_notice_is_sent_cuts_nobody_else_off(
     broker: ServiceBus, topic: ServiceBusTopic
 ) -> None:
-    """They may try again: nobody knows what arrived. The next one is sent on a new sender."""
+    """A task of the topic's own sends for all who wait."""
     await topic.publish([build_notice("warm")])
     broker.faults.plan(lambda operation: operation.message_id in {"first", "b"}, Fault(delay=0.3), times=2)
     first = asyncio.create_task(topic.publish([build_notice("first")]))
@@ -258,11 +258,11 @@ async def test_a_caller_that_gives_up_while_it_sends_tells_those_it_sent_for(
     await asyncio.sleep(0.1)
 
     sending.cancel()
-    outcomes = await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.gather(*others)
     await topic.publish([build_notice("later")])
 
     assert sending.cancelled()
-    assert [type(outcome) for outcome in outcomes] == [TransientError] * 2
+    assert {"b", "c"} <= set(arrived(broker))
     assert arrived(broker)[-1] == "later"
 
 

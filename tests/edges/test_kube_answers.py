@@ -130,7 +130,7 @@ async def test_a_list_that_breaks_off_after_a_page_is_not_taken_for_the_whole(
     error = await failure_of(cluster.classes())
 
     assert (type(error), error.reason) == (TransientError, Reason.CLUSTER_UNREACHABLE)
-    assert [seen.path.partition("?")[2] for seen in server.requests] == ["limit=500", "limit=500&continue=a%20b%26c"]
+    assert [seen.path.partition("?")[2] for seen in server.requests] == ["limit=200", "limit=200&continue=a%20b%26c"]
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"metadata": "planted"}', b'{"metadata": {"resourceVersion": ""}}'])

@@ -207,11 +207,11 @@ async def test_no_representation_of_a_plan_or_an_outcome_shows_a_value(scenario:
     texts: list[str] = []
     ends = asyncio.get_running_loop().time() + 5
     errand = refresh.Errand(about=ABOUT, version="v", vault=world.vault, vault_host=HOST, ends=ends, now=lambda: NOW)
-    shared = SharedReads(world.vault, observers=1, own=None)
+    shared = SharedReads(world.vault, observers=1, own=None, announced="v")
 
     try:
         sight = await observe.look(world.cluster, ABOUT, HOST, ends=ends)
-        vault = await reading.read_now(world.vault, plan.reads(sight.views), plan.claims(sight.views))
+        vault = await reading.read_now(world.vault, plan.reads(sight.views), plan.claims(sight.views), announced="v")
         steps = plan.plan_refresh(ABOUT, sight.views, vault)
         texts += [repr(sight), repr(vault), repr(steps), str(steps)]
         outcomes = await refresh.refresh_cluster(errand, world.cluster, shared)

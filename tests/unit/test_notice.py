@@ -30,7 +30,6 @@ def outcome(**fields: Any) -> TargetOutcome:
         "holds": (KEPT,),
         "keys": ("password",),
         "resource_version": "1001",
-        "previous": "1000",
     }
     return TargetOutcome(**{**defaults, **fields})
 

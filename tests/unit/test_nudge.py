@@ -84,6 +84,22 @@ def test_a_pod_that_was_woken_for_this_state_is_left_alone() -> None:
     assert nudge.waiting(pods, [Wake(namespace="n", secret="a", state="1")]) == {"older": "a=1"}
 
 
+def test_a_pod_that_mounts_two_secrets_keeps_what_it_was_woken_for_by_the_other_event() -> None:
+    pods = [pod("both", secrets={"a", "b"}, woken_for="a=1,b=2")]
+
+    assert nudge.waiting(pods, [Wake(namespace="n", secret="a", state="1")]) == {}
+    assert nudge.waiting(pods, [Wake(namespace="n", secret="a", state="3")]) == {"both": "b=2,a=3"}
+
+
+def test_the_annotation_does_not_grow_without_end() -> None:
+    pods = [pod("many", secrets={"new"}, woken_for=",".join(f"s{number}=1" for number in range(60)))]
+
+    (state,) = nudge.waiting(pods, [Wake(namespace="n", secret="new", state="1")]).values()
+
+    assert len(state.split(",")) == 50
+    assert state.endswith("new=1")
+
+
 def test_an_empty_name_never_matches() -> None:
     pods = [nudge.read_pod(manifest({"name": "a", "secret": {}}))]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.csi import classes, objects
+from shared.csi import classes
 from shared.csi.classes import MANAGED_LABEL, Provider, RefusedSecret, SecretEntry, SecretObject
 from shared.errors import DriverWouldFail
 from shared.model import ObjectType, VaultRead
@@ -43,11 +43,6 @@ def test_a_wrong_type_ends_the_list_and_is_kept_as_the_refusal() -> None:
 def test_a_broken_rule_names_the_object_and_its_place() -> None:
     with pytest.raises(DriverWouldFail, match=r"team/orders: objects item 1 \('b'\): objectFormat"):
         build.parse(build.item("a"), build.item("b", objectFormat="pkcs"))
-
-
-def test_the_same_objects_are_not_parsed_twice() -> None:
-    text = build.manifest(build.item("remembered"))["spec"]["parameters"]["objects"]
-    assert objects.parse(text) is objects.parse(text)
 
 
 def test_a_secret_is_trimmed_and_labelled() -> None:
