@@ -73,7 +73,9 @@ class Assembly:
             )
             for listed in settings.vaults
         }
-        clusters = [_cluster(one, partial(kube_access.connect, one, identity)) for one in settings.clusters]
+        clusters = [
+            _cluster(one, partial(kube_access.connect, one, identity, proxies=proxies)) for one in settings.clusters
+        ]
         bus = ServiceBusTopic(
             topic=settings.bus.topic,
             timeout=settings.topic_timeout,

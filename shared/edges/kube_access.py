@@ -54,9 +54,13 @@ class Connection:
 
 
 async def connect(
-    setting: ClusterSetting, credential: AsyncTokenCredential, *, resource_manager: str = RESOURCE_MANAGER
+    setting: ClusterSetting,
+    credential: AsyncTokenCredential,
+    *,
+    proxies: bool = False,
+    resource_manager: str = RESOURCE_MANAGER,
 ) -> Connection:
-    """Make the connection of a cluster.
+    """Make the connection of a cluster. `proxies` tells whether the environment names any.
 
     Raises `ConfigurationError` where the access is refused or unusable, `TransientError` where ARM does not answer.
     """
@@ -66,9 +70,11 @@ async def connect(
     # Cluster CAs often lack an Authority Key Identifier, which Python 3.13 began to insist on. Chain, host name and
     # validity are still verified (azure-platform 5.1).
     configuration.disable_strict_ssl_verification = True
-    configuration.client_session_kwargs = {"middlewares": (_refuse_redirects,)}
+    configuration.client_session_kwargs = {"middlewares": (_refuse_redirects,), "trust_env": proxies}
     if isinstance(access, AksAccess):
-        server, ca = await _ask_arm(access.resource_id, credential, resource_manager, cluster=setting.name)
+        token = await _token(credential, f"{resource_manager}/.default", setting.name)
+        url = f"{resource_manager}{access.resource_id}/listClusterUserCredential"
+        server, ca = await _ask_arm(url, token, proxies=proxies, cluster=setting.name)
         return _entra(configuration, server, ca, credential, setting.name)
     if isinstance(access, ServerAccess):
         return _entra(configuration, access.server, access.ca, credential, setting.name)
@@ -137,14 +143,14 @@ async def _token(credential: AsyncTokenCredential, scope: str, cluster: str) -> 
     raise failure
 
 
-async def _ask_arm(resource_id: str, credential: AsyncTokenCredential, arm: str, *, cluster: str) -> tuple[str, str]:
+async def _ask_arm(url: str, token: str, *, proxies: bool, cluster: str) -> tuple[str, str]:
     """Ask ARM for the address and the CA of a managed cluster (role Azure Kubernetes Service Cluster User)."""
-    token = await _token(credential, f"{arm}/.default", cluster)
-    url = f"{arm}{resource_id}/listClusterUserCredential?api-version={_ARM_VERSION}&format=exec"
+    query = {"api-version": _ARM_VERSION, "format": "exec"}
+    headers = {"Authorization": f"Bearer {token}"}
     try:
         async with (
-            aiohttp.ClientSession(timeout=_ARM_TIMEOUT) as session,
-            session.post(url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False) as response,
+            aiohttp.ClientSession(timeout=_ARM_TIMEOUT, trust_env=proxies) as session,
+            session.post(url, params=query, headers=headers, allow_redirects=False) as response,
         ):
             status, body = response.status, await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:

@@ -68,7 +68,9 @@ def plant() -> World:
 def show(error: BaseException) -> str:
     """Show an error with all its causes, contexts and members."""
     text = "".join(traceback.format_exception(error)) + repr(error) + repr(error.args) + repr(vars(error))
-    return text + "".join(map(show, error.exceptions)) if isinstance(error, BaseExceptionGroup) else text
+    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    # A context that `from None` hides from the traceback is still there.
+    return text + "".join(map(show, [*inside, *([error.__context__] if error.__context__ else [])]))
 
 
 def assert_clean(texts: list[str]) -> None:
