@@ -5,16 +5,13 @@ was done, all of it in one `ExceptionGroup`, so that Event Grid delivers the eve
 """
 
 import asyncio
-import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared import event, notice, refresh, waking
+from shared import event, notice, record, refresh, waking
 from shared.errors import (
-    ConfigurationError,
     FanoutError,
     MalformedEvent,
     PermanentError,
@@ -23,18 +20,13 @@ from shared.errors import (
 )
 from shared.event import EventKind, IgnoredEvent, VaultEvent
 from shared.model import ObjectType, VaultRead
-from shared.outcome import Action, TargetOutcome
+from shared.outcome import TargetOutcome
 from shared.ports import Bus, Cluster, Vault
 from shared.reading import SharedReads
-from shared.reason import Reason, remedy
-
-_log = logging.getLogger(__name__)
+from shared.reason import Reason
 
 _AT_ONCE = 64
 """Events under way at a time in one process; the others wait within their own deadline."""
-
-_MOST_NAMED = 20
-"""Errors that are named one by one; the host logs every one that is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,36 +78,27 @@ class Pipeline:
         try:
             envelopes = event.split(payload)
         except MalformedEvent as error:
-            _log.error("event refused: %s", error)
+            record.refused(error)
             return
         failures = await asyncio.gather(*[self._handle_one(envelope) for envelope in envelopes])
         errors = [error for group in failures for error in group]
         if errors:
-            raise ExceptionGroup(f"{len(errors)} effects have to be tried again", errors[:_MOST_NAMED])
+            raise ExceptionGroup(f"{len(errors)} effects have to be tried again", errors[: record.MOST_NAMED])
 
     async def _handle_one(self, envelope: object) -> list[FanoutError]:
         """Handle one event and return what has to be tried again."""
         began = time.perf_counter()
-        try:
-            happened = event.parse(envelope)
-        except MalformedEvent as error:
-            _log.error("event refused: %s", error)
-            return []
-        if isinstance(happened, IgnoredEvent):
-            _log.info("event %r ignored: type %r, %s", happened.id, happened.type, happened.why)
-            return []
-        _log.info("event %r: %s of %s version %s", happened.id, happened.kind, happened.object, happened.version)
-        for remark in happened.remarks:
-            _log.warning("event %r: %s", happened.id, remark)
-        listed = self._listed(happened)
-        if listed is None:
+        ends = asyncio.get_running_loop().time() + self._limits.deadline
+        happened = _understand(envelope)
+        listed = self._listed(happened) if happened else None
+        if happened is None or listed is None:
             return []
         telling = _Telling(self._neighbours.bus)
         outcomes: list[TargetOutcome] = []
         try:
-            async with asyncio.timeout(self._limits.deadline), self._turns:
+            async with asyncio.timeout_at(ends), self._turns:
                 if happened.kind is EventKind.NEW_VERSION:
-                    await self._refresh(happened, listed, telling, outcomes)
+                    await self._refresh(happened, listed, telling, outcomes, ends=ends - self._limits.telling)
                 else:
                     await telling.tell(
                         [notice.about_object(happened, version=happened.version, vault_url=listed.url, at=self._now())]
@@ -125,12 +108,12 @@ class Pipeline:
                 TransientError(f"not done within {self._limits.deadline:g} s", reason=Reason.DEADLINE)
             )
         except Exception as fault:  # noqa: BLE001 - the host would log its text, which may quote a value
-            _log.error("event %r: a fault of this program: %s", happened.id, describe_fault(fault))
+            record.fault(happened, describe_fault(fault))
             telling.errors.append(
                 TransientError(f"a fault of this program: {type(fault).__name__}", reason=Reason.UNEXPECTED)
             )
         errors = [*telling.errors, *[outcome.error for outcome in outcomes if outcome.error is not None]]
-        _record(happened, outcomes, telling, errors, seconds=time.perf_counter() - began)
+        record.ended(happened, outcomes, errors, told=telling.told, seconds=time.perf_counter() - began)
         return errors
 
     def _listed(self, happened: VaultEvent) -> ListedVault | None:
@@ -138,20 +121,19 @@ class Pipeline:
         listed = self._neighbours.vaults.get(happened.object.vault)
         if listed is not None and happened.host in {"", listed.host}:
             return listed
-        _log.error(
-            "event %r refused: vault %s at %r is not on the list%s. %s",
-            happened.id,
-            happened.object.vault,
-            happened.host,
-            f" (it is, at {listed.host!r})" if listed else "",
-            remedy(Reason.UNLISTED_VAULT),
-        )
+        record.unlisted(happened, listed.host if listed else "")
         return None
 
     async def _refresh(
-        self, happened: VaultEvent, listed: ListedVault, telling: "_Telling", outcomes: list[TargetOutcome]
+        self,
+        happened: VaultEvent,
+        listed: ListedVault,
+        telling: "_Telling",
+        outcomes: list[TargetOutcome],
+        *,
+        ends: float,
     ) -> None:
-        """Refresh all clusters at once; tell of each as soon as it is done."""
+        """Refresh all clusters at once, until `ends`; tell of each as soon as it is done."""
         clusters = self._neighbours.clusters
         own = _own_read(happened)
         shared = SharedReads(listed.vault, observers=len(clusters), own=own, announced=happened.version)
@@ -160,7 +142,7 @@ class Pipeline:
             version=happened.version,
             vault=listed.vault,
             vault_host=listed.host,
-            ends=asyncio.get_running_loop().time() + self._limits.deadline - self._limits.telling,
+            ends=ends,
             now=self._now,
         )
 
@@ -168,21 +150,21 @@ class Pipeline:
             done = await refresh.refresh_cluster(errand, cluster, shared)
             outcomes.extend(done)
             for outcome in done:
-                _record_target(happened, outcome)
+                record.target(happened, outcome)
             await asyncio.gather(
                 telling.tell([told for outcome in done for told in notice.about_target(happened, outcome)]),
                 self._wake(happened, cluster, done, ends=errand.ends),
             )
 
         try:
-            ends = await asyncio.gather(
+            results = await asyncio.gather(
                 self._tell_of_object(happened, listed, telling, shared if own else None),
                 *[one_cluster(cluster) for cluster in clusters],
                 return_exceptions=True,
             )
         finally:
             await shared.close()
-        faults = [end for end in ends if isinstance(end, BaseException)]
+        faults = [result for result in results if isinstance(result, BaseException)]
         if faults:
             # A fault of this program, met only after the others were done: the event comes back.
             raise faults[0]
@@ -196,11 +178,7 @@ class Pipeline:
             return
         limit = min(ends, asyncio.get_running_loop().time() + cluster.timeout)
         woken = await waking.wake(cluster, wakes, ends=limit)
-        _log.info("event %r: %s: %d pods woken", happened.id, cluster.name, woken.pods)
-        for error in woken.errors:
-            _log.warning(
-                "event %r: a pod is woken by its kubelet only: %s. %s", happened.id, error, remedy(error.reason)
-            )
+        record.woken(happened, cluster.name, woken)
 
     async def _tell_of_object(
         self, happened: VaultEvent, listed: ListedVault, telling: "_Telling", shared: SharedReads | None
@@ -210,13 +188,27 @@ class Pipeline:
         if shared is not None:
             answer = await shared.own()
             if isinstance(answer, PermanentError):
-                _log.warning("event %r: %s. %s", happened.id, answer, remedy(answer.reason))
+                record.untold(happened, answer)
                 return
             if isinstance(answer, FanoutError):
                 telling.errors.append(answer)
                 return
             version = answer.version
         await telling.tell([notice.about_object(happened, version=version, vault_url=listed.url, at=self._now())])
+
+
+def _understand(envelope: object) -> VaultEvent | None:
+    """Read an event and record that it came; what is malformed or asks for nothing ends here."""
+    try:
+        happened = event.parse(envelope)
+    except MalformedEvent as error:
+        record.refused(error)
+        return None
+    if isinstance(happened, IgnoredEvent):
+        record.ignored(happened)
+        return None
+    record.came(happened)
+    return happened
 
 
 def _own_read(happened: VaultEvent) -> VaultRead | None:
@@ -242,51 +234,8 @@ class _Telling:
         try:
             await self._bus.publish(notices)
         except PermanentError as error:
-            _log.error("a notice can never be sent: %s", error)
+            record.unsendable(error)
         except FanoutError as error:
             self.errors.append(error)
         else:
             self.told += len(notices)
-
-
-def _plain(text: str) -> str:
-    """Make a text that quotes a manifest fit for one line of a log: no line ends, no escapes, not without end."""
-    return "".join(character if character.isprintable() else "?" for character in text[:1000])
-
-
-def _record_target(happened: VaultEvent, outcome: TargetOutcome) -> None:
-    versions = ", ".join(f"{held.object} {held.version}" for held in outcome.holds)
-    _log.info(
-        "event %r: %s: %s",
-        happened.id,
-        outcome.target,
-        f"{outcome.action} {versions}, resourceVersion {outcome.resource_version}"
-        if outcome.holds
-        else f"{outcome.action}, {outcome.reason}: {_plain(outcome.detail)}",
-    )
-
-
-def _record(
-    happened: VaultEvent,
-    outcomes: Sequence[TargetOutcome],
-    telling: _Telling,
-    errors: Sequence[FanoutError],
-    *,
-    seconds: float,
-) -> None:
-    """Log the end of an event: one line that counts, and one for each fault that somebody has to mend."""
-    for error in errors:
-        if isinstance(error, ConfigurationError):
-            _log.error("event %r: %s. %s", happened.id, _plain(str(error)), remedy(error.reason))
-    counts = Counter(outcome.action for outcome in outcomes)
-    _log.log(
-        logging.WARNING if errors else logging.INFO,
-        "event %r ended after %.0f ms: %s, %d told%s",
-        happened.id,
-        seconds * 1000,
-        ", ".join(f"{counts[action]} {action}" for action in Action),
-        telling.told,
-        f"; tried again for {len(errors)}, first: {_plain('; '.join(map(str, errors[:_MOST_NAMED])))}"
-        if errors
-        else "",
-    )
