@@ -161,6 +161,8 @@ class Transport(LoopbackServer):
                     break
         except ApiError as error:
             await _send(response, [{"type": "ERROR", "object": error.body()}])
+        except ConnectionResetError:
+            return response  # the client has gone before its handler was cancelled, as Python 3.11 has it
         finally:
             self._store.listeners.discard(changed.set)
         await response.write_eof()
