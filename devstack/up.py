@@ -28,6 +28,7 @@ _HOST_PORT = 7072
 
 async def main(folder: Path, ports: stack.Ports, host_port: int) -> None:
     """Run until interrupted. Files for other programs go to `folder`."""
+    stop = _on_interrupt()
     async with contextlib.AsyncExitStack() as held:
         running = await held.enter_async_context(stack.start(ports=ports, folder=folder))
         running.seed()
@@ -39,7 +40,7 @@ async def main(folder: Path, ports: stack.Ports, host_port: int) -> None:
         running.vault.subscribe(_deliver_with(deliverer, running))
         _write_files(running)
         print(_guide(running, host, folder), flush=True)
-        await _interrupted()
+        await stop.wait()
 
 
 def _deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[VaultChange], Awaitable[None]]:
@@ -100,11 +101,12 @@ Host the app with func instead (needs Azure Functions Core Tools and Azurite; th
 """
 
 
-async def _interrupted() -> None:
+def _on_interrupt() -> asyncio.Event:
+    """Return what is set when somebody wants this to end."""
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await stop.wait()
+    return stop
 
 
 def _run() -> None:
