@@ -1,7 +1,7 @@
 """The CLUSTERS setting: which clusters there are and how each is reached. Pure: no file is opened here.
 
-A JSON or YAML list. Each entry has a `name`, exactly one of the ways below, and optionally `timeoutSeconds` and
-`concurrency`:
+A JSON or YAML list. Each entry has a `name`, exactly one of the ways below, and optionally `timeoutSeconds`,
+`concurrency` and `provider`:
 
     aks: /subscriptions/.../managedClusters/NAME   address and CA from ARM, Entra token
     server: https://HOST[:PORT], ca: PEM text      Entra token of the AKS server application
@@ -68,8 +68,18 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFlags:
+    """How a cluster's Azure provider is started, as far as that decides about bytes (csi-semantics 1.3, 2.3, 2.7)."""
+
+    cloud: str = "AzurePublicCloud"
+    construct_pem_chain: bool = True
+    separate_files: bool = False
+    azure_stack_suffix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSetting:
-    """One cluster: its name in outcomes, notices and grants; its access; its limits.
+    """One cluster: its name in outcomes, notices and grants; its access; its limits; its provider's flags.
 
     `timeout` is in seconds, once for looking and once for writing. `concurrency` bounds the requests under way.
     """
@@ -78,6 +88,7 @@ class ClusterSetting:
     access: Access
     timeout: float
     concurrency: int
+    provider: ProviderFlags = ProviderFlags()
 
 
 def parse(text: str, defaults: Defaults) -> tuple[ClusterSetting, ...]:
@@ -117,7 +128,7 @@ def _entry(entry: object, number: int, defaults: Defaults) -> ClusterSetting:
     ways = [way for way in _WAYS if way in entry]
     if len(ways) != 1:
         raise SettingsError(f"{where}: expected exactly one of {', '.join(_WAYS)}; found {', '.join(ways) or 'none'}")
-    allowed = {"name", "timeoutSeconds", "concurrency", *_WAYS[ways[0]]}
+    allowed = {"name", "timeoutSeconds", "concurrency", "provider", *_WAYS[ways[0]]}
     unknown = sorted(str(key)[:40] for key in entry if key not in allowed)
     if unknown:
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}; expected {', '.join(sorted(allowed))}")
@@ -126,6 +137,7 @@ def _entry(entry: object, number: int, defaults: Defaults) -> ClusterSetting:
         access=_access(ways[0], entry, where),
         timeout=_number(entry, "timeoutSeconds", where, default=defaults.timeout, low=1.0, high=20.0),
         concurrency=_count(entry, "concurrency", where, default=defaults.concurrency),
+        provider=_provider(entry.get("provider", {}), where),
     )
 
 
@@ -143,6 +155,24 @@ def _access(way: str, entry: Mapping[str, Any], where: str) -> Access:
     if entry["inCluster"] is not True:
         raise SettingsError(f"{where}: inCluster is either true or absent")
     return InClusterAccess()
+
+
+_FLAGS: Mapping[str, tuple[str, type]] = {
+    "cloudName": ("cloud", str),
+    "constructPemChain": ("construct_pem_chain", bool),
+    "writeCertAndKeyInSeparateFiles": ("separate_files", bool),
+    "azureStackDnsSuffix": ("azure_stack_suffix", str),
+}
+
+
+def _provider(flags: object, where: str) -> ProviderFlags:
+    if not isinstance(flags, Mapping) or not flags.keys() <= _FLAGS.keys():
+        raise SettingsError(f"{where}: provider is wrong; expected a mapping of {', '.join(_FLAGS)}")
+    for name, value in flags.items():
+        if not isinstance(value, _FLAGS[name][1]) or value == "":
+            kind = "a text" if _FLAGS[name][1] is str else "true or false"
+            raise SettingsError(f"{where}: provider.{name} is wrong; expected {kind}")
+    return ProviderFlags(**{_FLAGS[name][0]: value for name, value in flags.items()})
 
 
 def _server(text: str, where: str) -> str:

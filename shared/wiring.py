@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from shared.cluster_setting import ClusterSetting
+from shared.csi import classes
 from shared.edges import credential, kube_access
 from shared.edges.bus import ServiceBusTopic
 from shared.edges.cluster import KubernetesCluster
@@ -96,7 +97,14 @@ class Assembly:
 
 def _cluster(setting: ClusterSetting, connect: Callable[[], Any]) -> KubernetesCluster:
     api = KubeApi(cluster=setting.name, connect=connect, concurrency=setting.concurrency)
-    return KubernetesCluster(setting.name, api, timeout=setting.timeout)
+    flags = setting.provider
+    provider = classes.Provider(
+        cloud=flags.cloud,
+        construct_pem_chain=flags.construct_pem_chain,
+        separate_files=flags.separate_files,
+        azure_stack_suffix=flags.azure_stack_suffix,
+    )
+    return KubernetesCluster(setting.name, api, timeout=setting.timeout, provider=provider)
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:

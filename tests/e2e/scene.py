@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -117,11 +118,13 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def play(**changes: str) -> AsyncIterator[Scene]:
-    """Start everything; `changes` are settings of the app."""
+async def play(provider: Mapping[str, object] | None = None, **changes: str) -> AsyncIterator[Scene]:
+    """Start everything; `changes` are settings of the app, `provider` is what its cluster's entry says of flags."""
     clock = AheadClock()
     async with stack.start(clock=clock) as running:
-        environment = stack.inherited() | running.environment | changes
+        (cluster,) = json.loads(running.environment["CLUSTERS"])
+        clusters = {"CLUSTERS": json.dumps([cluster | ({"provider": provider} if provider else {})])}
+        environment = stack.inherited() | running.environment | clusters | changes
         async with start_process(stack.APP, environment) as host, aiohttp.ClientSession() as session:
             scene = Scene(running, host, session, clock)
             scene.reset()

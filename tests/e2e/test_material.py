@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from devstack import seed, stack
+from tests.e2e import scene as scenes
 from tests.e2e.scene import Scene
 from tests.unit.csi import material
 
@@ -117,6 +118,22 @@ async def test_a_history_is_one_version_longer_than_it_says_and_leaves_out_disab
     assert [scene.value("history", f"v{index}") for index in range(3)] == [
         values[versions[index]] for index in (4, 2, 1)
     ]
+
+
+async def test_separate_files_feed_a_secret_where_the_provider_is_started_so() -> None:
+    async with scenes.play(provider={"writeCertAndKeyInSeparateFiles": True}) as scene:
+        version = scene.stack.vault.import_certificate("web", pfx=base64.b64decode(material.V1))
+        data = [{"objectName": "web.crt", "key": "chain"}, {"objectName": "web.key", "key": "key"}]
+        secret = {"secretName": "parts", "type": "Opaque", "data": data}
+        _declare(
+            scene, objects=["objectName: web\nobjectType: secret"], secret=secret, statuses={"secret/web": version}
+        )
+
+        status = await scene.deliver(scene.event(version, name="web"))
+
+        assert status == 202
+        assert scene.value("parts", "key") == material.V3
+        assert hashlib.sha256(scene.value("parts", "chain").encode()).hexdigest() == GV66_TLS_CRT
 
 
 async def test_what_the_driver_would_refuse_is_not_written_and_the_notice_names_the_rule(scene: Scene) -> None:

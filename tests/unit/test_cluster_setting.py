@@ -132,7 +132,7 @@ def test_an_entry_has_exactly_one_way(ways: dict[str, Any], found: str) -> None:
         ({"inCluster": False}, "inCluster is either true or absent"),
         ({"inCluster": "yes"}, "inCluster is either true or absent"),
         ({"inCluster": True, "token": TOKEN}, "unknown key 'token'; expected concurrency, inCluster, name"),
-        ({"aks": AKS, "ca": PEM}, "unknown key 'ca'; expected aks, concurrency, name, timeoutSeconds"),
+        ({"aks": AKS, "ca": PEM}, "unknown key 'ca'; expected aks, concurrency, name, provider, timeoutSeconds"),
         ({"inCluster": True, 5: 5}, "unknown key '5'"),
         ({"inCluster": True, "timeoutSeconds": 0.5}, "timeoutSeconds is wrong; expected a number from 1 to 20"),
         ({"inCluster": True, "timeoutSeconds": "5"}, "timeoutSeconds is wrong"),
@@ -148,3 +148,26 @@ def test_a_wrong_key_is_named_with_its_cluster_and_its_value_is_not_quoted(entry
     assert message.startswith("CLUSTERS, one: ")
     assert said in message
     assert TOKEN not in message
+
+
+def test_the_providers_flags_are_read() -> None:
+    (cluster,) = cluster_setting.parse(
+        "[{name: a, inCluster: true, provider: {constructPemChain: false, writeCertAndKeyInSeparateFiles: true}}]",
+        DEFAULTS,
+    )
+
+    assert cluster.provider == cluster_setting.ProviderFlags(construct_pem_chain=False, separate_files=True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        ("5", "provider is wrong; expected a mapping of cloudName"),
+        ("{constructPEMChain: true}", "provider is wrong; expected a mapping of cloudName"),
+        ("{constructPemChain: 'no'}", "provider.constructPemChain is wrong; expected true or false"),
+        ("{cloudName: ''}", "provider.cloudName is wrong; expected a text"),
+    ],
+)
+def test_a_wrong_flag_is_named(provider: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        cluster_setting.parse(f"[{{name: a, inCluster: true, provider: {provider}}}]", DEFAULTS)
