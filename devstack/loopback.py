@@ -4,6 +4,7 @@ What a server serves is its own affair.
 """
 
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Self
 
@@ -14,7 +15,7 @@ from devstack.faults import Fault
 _MAX_LINE = 64 * 1024  # bytes; Entra tokens with many groups outgrow aiohttp's 8 KiB
 
 
-class LoopbackServer:
+class LoopbackServer(ABC):
     """An HTTP server between `start()` and `stop()`, or inside `async with`.
 
     State and port outlive `stop()`, and a second `start()` takes the same port again: an outage. Port 0 takes a free
@@ -34,9 +35,9 @@ class LoopbackServer:
         self._tls = tls
         self._runner: web.AppRunner | None = None
 
+    @abstractmethod
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Return what is served."""
-        raise NotImplementedError
 
     @property
     def url(self) -> str:

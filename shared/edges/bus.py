@@ -16,7 +16,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.servicebus import ServiceBusMessage, exceptions
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 
-from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError
+from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError, describe_fault
 from shared.model import SecretValue
 from shared.notice import CONTENT_TYPE, ChangeNotice
 from shared.reason import Reason
@@ -144,6 +144,10 @@ class ServiceBusTopic:
             )
         except (AzureError, ValueError) as error:
             return _translate(error, self._topic)
+        except Exception as error:  # noqa: BLE001 - the task must live on, or those who wait behind wait for ever
+            # Its text may quote what was sent, so only where it came from is logged.
+            _log.error("%s: a fault while sending: %s", self._topic, describe_fault(error))
+            return TransientError(f"{self._topic}: {type(error).__name__}", reason=Reason.UNEXPECTED)
         finally:
             if not well:
                 self._discard()

@@ -10,6 +10,7 @@ our edge offers neither another endpoint nor another trust.
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from azure.servicebus import exceptions
@@ -264,6 +265,25 @@ async def test_a_caller_that_gives_up_while_its_notice_is_sent_cuts_nobody_else_
     assert sending.cancelled()
     assert {"b", "c"} <= set(arrived(broker))
     assert arrived(broker)[-1] == "later"
+
+
+async def test_an_error_that_the_sdk_does_not_call_its_own_fails_its_notice_and_not_those_behind_it(
+    broker: ServiceBus, topic: ServiceBusTopic
+) -> None:
+    """The SDK raises whatever its parts do; here what encodes a batch, for a property without an AMQP type."""
+    unsendable = replace(build_notice("odd"), properties={"vault": object()})  # type: ignore[dict-item]  # on purpose
+    odd = asyncio.create_task(topic.publish([unsendable, build_notice("beside")]))
+    await asyncio.sleep(0)
+    behind = asyncio.create_task(topic.publish([build_notice("behind")]))
+
+    async with asyncio.timeout(20):
+        (failure,) = await asyncio.gather(odd, return_exceptions=True)
+        await asyncio.gather(behind, return_exceptions=True)
+        await topic.publish([build_notice("later")])
+
+    assert isinstance(failure, TransientError)
+    assert behind.exception() is None
+    assert arrived(broker) == ["behind", "later"]
 
 
 async def test_a_sender_that_is_broken_does_not_keep_close_waiting(broker: ServiceBus) -> None:
