@@ -10,5 +10,6 @@ The product (`shared`) never imports this package.
     keyvault, identity   secrets, keys and certificates behind challenge authentication; managed identity tokens
     kubernetes           Secrets, pods and the CSI resources: patch, conflict, list, watch
     host                 Event Grid's deliveries and handshakes, run through Microsoft's worker library
+    writers              the other programs that write Secrets: the CSI driver, External Secrets, the sync controller
     stack, run, up       everything together: started, demonstrated, kept running
 """

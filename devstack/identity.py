@@ -75,6 +75,7 @@ class Issuer:
             "tid": TENANT,
             "appid": identity,
             "iat": int(now),
+            "nbf": int(now),
             "exp": int(now + self._lifetime),
             "uti": uuid.uuid4().hex,
         }

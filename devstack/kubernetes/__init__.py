@@ -9,7 +9,7 @@ replace, merge patch, delete, dry runs, access reviews, discovery. Reads from th
     documents, resources, status     JSON, the table of kinds, errors
     query, objects                   which objects are meant, and which are valid
     store, registry, reading         state and its versions; the writing and the reading verbs
-    access, discovery                requests and rights; what the API says about itself
+    access, discovery, negotiation   requests and rights; what the API says about itself; objects or their metadata
     transport, api                   from HTTP to a verb and back; the server as tests hold it
 
 What it does not do, and how it says so:
@@ -24,10 +24,10 @@ What it does not do, and how it says so:
 * Defaults, admission, quota, controllers: a Deployment makes no pods, a pod does not run.
 * `managedFields` names each writer with operation Update and the time, without the fields.
 * `sendInitialEvents` on watches: 422. `resourceVersionMatch` on lists: 501. Watches of one object: by field selector.
-* Tables, protobuf and YAML: JSON is sent whatever is accepted, and nothing else is read (400); `kubectl auth can-i`
-  and `kubectl create namespace` send protobuf.
+* Tables, protobuf and YAML: JSON is sent whatever is accepted (of other forms only PartialObjectMetadata and its
+  list), and nothing else is read (400); `kubectl auth can-i` and `kubectl create namespace` send protobuf.
 * Anonymous requests, impersonation (the header is passed over), client certificates: only bearer tokens.
-* Labels are not selected by `in`, `notin`, `<` and `>`; the selectable fields are those in the table. No short names.
+* Labels are not selected by `<` and `>`; the selectable fields are those in the table. No short names.
 """
 
 from devstack.kubernetes.access import Identity, Request, everything

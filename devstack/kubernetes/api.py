@@ -51,6 +51,10 @@ class KubernetesApi(Transport):
         """Forget the requests so far."""
         self._requests.clear()
 
+    def admit(self, identity: Identity) -> None:
+        """Know one more token from now on."""
+        self._identities[identity.token] = identity
+
     def allow(self, user: str, allows: Rights) -> None:
         """Replace what a user may do. Raises KeyError for a user without a token."""
         tokens = [identity.token for identity in self._identities.values() if identity.user == user]

@@ -1,7 +1,7 @@
 """What a query string asks for: switches, numbers, and the label and field selectors as a predicate on objects.
 
-Label selectors: `a=b`, `a==b`, `a!=b`, `a`, `!a`, joined by commas. Field selectors: `path=value`, `path==value`,
-`path!=value`. Not read: the label operators `in`, `notin`, `<` and `>`, and escapes in field values.
+Label selectors: `a=b`, `a==b`, `a!=b`, `a in (b, c)`, `a notin (b, c)`, `a`, `!a`, joined by commas. Field selectors:
+`path=value`, `path==value`, `path!=value`. Not read: the label operators `<` and `>`, and escapes in field values.
 """
 
 import re
@@ -20,6 +20,9 @@ LABEL_VALUE = re.compile(rf"(?:{_LABEL_NAME})?")
 
 _EXISTS = re.compile(rf"(!?)\s*({_LABEL_KEY})")
 _EQUALS = re.compile(rf"({_LABEL_KEY})\s*(==|=|!=)\s*((?:{_LABEL_NAME})?)")
+_SET = re.compile(rf"({_LABEL_KEY})\s+(in|notin)\s*\(([^()]*)\)")
+_COMMA = re.compile(",")
+_OUTER_COMMA = re.compile(r",(?![^(]*\))")
 _FIELD = re.compile(r"([A-Za-z][A-Za-z.]*)(==|=|!=)([^=!]*)")
 _NUMBER = re.compile(r"[0-9]{1,19}")  # of an int64
 
@@ -42,7 +45,7 @@ def read_selectors(resource: Resource, query: Mapping[str, str]) -> list[Test]:
 
     Raises ApiError 400 for a selector that cannot be read or a field that is not selectable.
     """
-    labels = [_parse_requirement(part) for part in _split(query.get("labelSelector", ""))]
+    labels = [_parse_requirement(part) for part in _split(query.get("labelSelector", ""), _OUTER_COMMA)]
     fields = [_parse_field(resource, part) for part in _split(query.get("fieldSelector", ""))]
     return [*labels, *fields]
 
@@ -61,8 +64,8 @@ def selected_name(query: Mapping[str, str]) -> str:
     return ""
 
 
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")] if text else []
+def _split(text: str, comma: re.Pattern[str] = _COMMA) -> list[str]:
+    return [part.strip() for part in comma.split(text)] if text else []
 
 
 def _parse_requirement(part: str) -> Test:
@@ -73,6 +76,11 @@ def _parse_requirement(part: str) -> Test:
         key, operator, value = match.groups()
         # A missing label satisfies !=.
         return lambda document: (_labels(document).get(key) == value) != (operator == "!=")
+    if match := _SET.fullmatch(part):
+        key, operator, listed = match.groups()
+        values = {value.strip() for value in listed.split(",")}
+        if listed.strip() and all(LABEL_VALUE.fullmatch(value) for value in values):
+            return lambda document: (_labels(document).get(key) in values) != (operator == "notin")
     raise ApiError(400, f"unable to parse requirement: {part[:100]!r}")
 
 

@@ -73,6 +73,9 @@ class Registry:
         """Put a whole object in the place of the stored one. Raises ApiError 400, 404, 409 or 422."""
         current = self.get(address)
         new = _read(address, document)
+        if "resourceVersion" not in new["metadata"] and not address.resource.unconditional:
+            missing = FieldError("metadata.resourceVersion", "Invalid", "must be specified for an update")
+            raise status.invalid(address.resource, address.name, [missing])
         uid = current["metadata"]["uid"]
         if new["metadata"].get("uid", uid) != uid:
             text = f"Precondition failed: UID in precondition: {new['metadata']['uid']}, UID in object meta: {uid}"

@@ -34,6 +34,11 @@ class Resource:
         """Whether metadata.generation counts the changes outside metadata and status."""
         return self.custom or self.group == "apps"
 
+    @property
+    def unconditional(self) -> bool:
+        """Whether a replacement may do without a resourceVersion (AllowUnconditionalUpdate of the kind's strategy)."""
+        return not self.custom and self.group in ("", "apps")
+
     def api_version(self, version: str = "") -> str:
         """Return the `apiVersion` of an object in the given (or the stored) version."""
         version = version or self.versions[0]

@@ -17,6 +17,7 @@ from devstack.faults import Fault, Faults
 from devstack.kubernetes import access, discovery, documents, reading, status
 from devstack.kubernetes.access import Identity, Request, Route
 from devstack.kubernetes.documents import Document
+from devstack.kubernetes.negotiation import Form
 from devstack.kubernetes.query import is_true, read_number
 from devstack.kubernetes.reading import Watch
 from devstack.kubernetes.registry import Registry, Write
@@ -104,10 +105,10 @@ class Transport(LoopbackServer):
         if http.path == access.REVIEWS and http.method == "POST":
             return web.json_response(access.review(identity, _parse(await _read(http))), status=201)
         access.authorize(identity, request)
-        address = route.address()
+        address, form = route.address(), Form(http.headers.get("Accept", ""))
         if request.verb == "watch":
-            return await self._stream(http, Watch(self._store, address, http.query))
-        document = self._perform(request.verb, address, http, await _read(http))
+            return await self._stream(http, Watch(self._store, address, http.query), form)
+        document = form.of(self._perform(request.verb, address, http, await _read(http)))
         return web.json_response(document, status=201 if request.verb == "create" else 200)
 
     def _perform(self, verb: str, address: Address, http: web.Request, body: bytes) -> Document:
@@ -138,7 +139,7 @@ class Transport(LoopbackServer):
         details |= {"uid": removed["metadata"]["uid"]}
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
-    async def _stream(self, http: web.Request, watch: Watch) -> web.StreamResponse:
+    async def _stream(self, http: web.Request, watch: Watch, form: Form) -> web.StreamResponse:
         """Send a watch's events, an object a line, until its time is over, its log is lost or the server stops."""
         loop = asyncio.get_running_loop()
         seconds = read_number(http.query, "timeoutSeconds")
@@ -152,11 +153,11 @@ class Transport(LoopbackServer):
             await response.prepare(http)
             while not self._stopping:
                 changed.clear()
-                await _send(response, watch.poll())
+                await _send(response, map(form.of_event, watch.poll()))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), min(ends - loop.time(), _BOOKMARK_EVERY))
                 if bookmarks and not changed.is_set():
-                    await _send(response, [watch.bookmark()])
+                    await _send(response, [form.of_event(watch.bookmark())])
                 if loop.time() >= ends:
                     break
         except ApiError as error:
@@ -218,6 +219,6 @@ def _write(http: web.Request) -> Write:
     return Write(manager=manager, dry_run=bool(dry_run))
 
 
-async def _send(response: web.StreamResponse, events: Sequence[Document]) -> None:
+async def _send(response: web.StreamResponse, events: Iterable[Document]) -> None:
     for event in events:
         await response.write(json.dumps(event).encode() + b"\n")

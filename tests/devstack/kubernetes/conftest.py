@@ -53,18 +53,20 @@ class Caller:
         *,
         token: str | None = ADMIN.token,
         content_type: str | None = None,
+        accept: str | None = None,
         query: Mapping[str, object] | None = None,
     ) -> Reply:
         """Send one request and read the whole answer."""
-        async with self.open(method, path, body, token=token, content_type=content_type, query=query) as response:
+        options = {"token": token, "content_type": content_type, "accept": accept}
+        async with self.open(method, path, body, query=query, **options) as response:
             raw = await response.read()
             is_json = "json" in response.headers.get("Content-Type", "")
             body = json.loads(raw) if is_json else raw
             return Reply(status=response.status, body=body, headers=dict(response.headers))
 
-    async def watch(self, path: str, query: Mapping[str, object]) -> list[Any]:
+    async def watch(self, path: str, query: Mapping[str, object], accept: str | None = None) -> list[Any]:
         """Watch until the server ends it, and return the events."""
-        async with self.open("GET", path, query={"watch": "true", **query}) as response:
+        async with self.open("GET", path, accept=accept, query={"watch": "true", **query}) as response:
             assert response.status == 200
             return [json.loads(line) for line in (await response.read()).splitlines()]
 
@@ -77,12 +79,15 @@ class Caller:
         *,
         token: str | None = ADMIN.token,
         content_type: str | None = None,
+        accept: str | None = None,
         query: Mapping[str, object] | None = None,
     ) -> AsyncIterator[Any]:
         """Send one request; the answer's body is read by the caller."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if content_type:
             headers["Content-Type"] = content_type
+        if accept:
+            headers["Accept"] = accept
         request = await self._client.param_serialize(
             method, path, query_params=list((query or {}).items()), header_params=headers, body=body
         )

@@ -4,7 +4,7 @@ import pytest
 
 from devstack.clock import ManualClock
 from devstack.kubernetes import ApiError, Identity, KubernetesApi, everything
-from tests.devstack.kubernetes.conftest import secret
+from tests.devstack.kubernetes.conftest import Caller, secret
 
 
 def test_apply_creates_the_namespace_and_then_replaces_whole_keeping_the_uid(offline: KubernetesApi) -> None:
@@ -114,3 +114,13 @@ def test_a_kubeconfig_names_cluster_user_and_authority(offline: KubernetesApi) -
     assert config["users"][0]["user"] == {"token": "t"}
     assert config["current-context"] == config["contexts"][0]["name"] == "devstack"
     assert offline.kubeconfig("t", context="mine")["current-context"] == "mine"
+
+
+async def test_a_user_who_is_admitted_later_is_known_by_a_token_of_its_own(api: KubernetesApi, call: Caller) -> None:
+    """So that a writer can join a cluster that runs already."""
+    before = await call("GET", "/api/v1/secrets", token="late")
+    api.admit(Identity(token="late", user="late", allows=lambda request: request.resource == "secrets"))
+    admitted = await call("GET", "/api/v1/secrets", token="late")
+    refused = await call("GET", "/api/v1/pods", token="late")
+    assert [reply.status for reply in (before, admitted, refused)] == [401, 200, 403]
+    assert [request.user for request in api.requests] == ["", "late", "late"]

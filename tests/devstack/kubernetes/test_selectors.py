@@ -31,10 +31,20 @@ POD = {
         ("app!=api,tier", True),
         ("example.com/app=x", False),
         ("app=", False),
+        ("app in (web)", True),
+        ("app in (api, web),tier=front", True),
+        ("tier=back,app in(api,web)", False),
+        ("app in (api,job)", False),
+        ("missing in (web)", False),
+        ("app in (,web)", True),
+        ("app notin (api, job)", True),
+        ("app notin (api,web)", False),
+        ("missing notin (web)", True),
+        ("in notin (in),notin", False),
     ],
 )
 def test_a_label_selector_selects(text: str, *, selected: bool) -> None:
-    """Equality and existence, as kubectl's -l takes them."""
+    """Equality, sets and existence, as kubectl's -l takes them."""
     assert selects(read_selectors(of_plural("pods"), {"labelSelector": text}), POD) is selected
 
 
@@ -53,7 +63,12 @@ def test_a_field_selector_selects(text: str, *, selected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["app in (web)", "app=web,", "=web", "app=web=x", "app in ((a))", "a b", "app>1", ",", "("]
+    "text",
+    [
+        *("app=web,", "=web", "app=web=x", "a b", "app>1", ",", "(", ")"),
+        *("app in ((a))", "app in ()", "app in (a", "app in a", "app in (a b)", "in (a)", "app in (a) b"),
+        "app notin (a),",
+    ],
 )
 def test_a_label_selector_that_cannot_be_read_is_refused_with_400(text: str) -> None:
     """Selecting too much or nothing instead would be a quiet success."""
