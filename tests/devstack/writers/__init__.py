@@ -1,0 +1,1 @@
+"""The other writers: how each behaves, on fast clocks."""
