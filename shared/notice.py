@@ -1,8 +1,9 @@
 """Tell others: what is true now, as value-free CloudEvents. Pure.
 
-Five types, in docs/notices.md with every field. Object notices come once per event, also when no cluster binds the
-object. Target notices are a function of the state reached, not of what this invocation did, so a handler that died
-before telling tells on the redelivery, and duplicate detection drops what was told already (design 2.3).
+Six types, in docs/notices.md with every field. Object notices come once for each event, and for each new version that
+the sweep found and no event told of, also when no cluster binds the object. Target notices are a function of the state
+reached, not of what this invocation did, so a handler that died before telling tells on the redelivery, and duplicate
+detection drops what was told already (design 2.3).
 """
 
 import hashlib
@@ -14,8 +15,16 @@ from enum import StrEnum
 
 from shared.event import EventKind, VaultEvent
 from shared.model import ObjectType, Target, VaultObject
-from shared.outcome import TELLING, Action, ObjectVersion, TargetOutcome
-from shared.reason import remedy
+from shared.observed import Writer
+from shared.outcome import TELLING, Action, Convergence, ObjectVersion, TargetOutcome
+from shared.reason import Reason, remedy
+
+
+class Origin(StrEnum):
+    """What led to a notice about an object: an event, or the sweep that found what no event told."""
+
+    EVENT = "event"
+    SWEEP = "sweep"
 
 
 class NoticeType(StrEnum):
@@ -25,6 +34,7 @@ class NoticeType(StrEnum):
     OBJECT_NEAR_EXPIRY = "object.near-expiry"
     OBJECT_EXPIRED = "object.expired"
     TARGET_REFRESHED = "target.refreshed"
+    TARGET_CONVERGED = "target.converged"
     TARGET_FAILED = "target.failed"
 
 
@@ -62,10 +72,19 @@ class ChangeNotice:
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 
-def about_object(event: VaultEvent, *, version: str, vault_url: str, at: datetime) -> ChangeNotice:
+def about_object(
+    event: VaultEvent,
+    *,
+    version: str,
+    vault_url: str,
+    at: datetime,
+    planned: datetime | None = None,
+    origin: Origin = Origin.EVENT,
+) -> ChangeNotice:
     """Say that the object has a new version, or that the event's version is near its expiry or expired.
 
-    `version` is the one to tell: for a new version the one that the vault serves now.
+    `version` is the one to tell: for a new version the one that the vault serves now. `planned` is when targets get it,
+    where its owner holds it back.
     """
     fields: dict[str, object] = {
         **_names(event.object, version),
@@ -76,24 +95,24 @@ def about_object(event: VaultEvent, *, version: str, vault_url: str, at: datetim
         fields["notBefore"] = _instant(event.not_before)
     if event.expires is not None and event.version == version:
         fields["expires"] = _instant(event.expires)
+    if planned is not None:
+        fields["plannedTime"] = _instant(planned)
     told = ObjectVersion(object=event.object, version=version)
-    return _compose(_OF_KIND[event.kind], told, target=None, fields=fields, at=at)
+    fields["origin"] = str(origin)
+    return _compose(_OF_KIND[event.kind], told, target=None, fields=fields, at=at, properties={"origin": str(origin)})
 
 
-def about_target(event: VaultEvent, outcome: TargetOutcome) -> tuple[ChangeNotice, ...]:
+def about_target(event: VaultEvent, outcome: TargetOutcome, *, repaired: bool = False) -> tuple[ChangeNotice, ...]:
     """Say which versions a target holds now, or that it stays behind until somebody acts.
 
-    One notice for each vault object that feeds the target; none for a target that is left for a harmless reason or
-    that is tried again.
+    One notice for each vault object that feeds the target; none for a target that is left for a harmless reason, that
+    is tried again, or whose owner was asked and has not written yet. A repair writes a version that was told before:
+    its id carries the resourceVersion too, or it would be dropped as a duplicate. An owned Secret's carries its uid:
+    one that was deleted and made anew is filled anew.
     """
-    common: dict[str, object] = {
-        "cluster": outcome.target.cluster,
-        "namespace": outcome.target.namespace,
-        "secret": outcome.target.secret,
-        "owner": outcome.owner,
-        **_event_fields(event),
-    }
-    if outcome.action in {Action.WRITTEN, Action.CURRENT}:
+    again = repaired or outcome.repaired
+    common = _target_fields(event, outcome.target, outcome.owner)
+    if outcome.action in {Action.WRITTEN, Action.CURRENT, Action.NUDGED}:
         fields = {
             **common,
             "action": str(outcome.action),
@@ -108,10 +127,11 @@ def about_target(event: VaultEvent, outcome: TargetOutcome) -> tuple[ChangeNotic
                 target=outcome.target,
                 fields={**_names(held.object, held.version), **fields},
                 at=outcome.at,
+                apart=(*filter(None, [outcome.uid]), *([outcome.resource_version] if again else [])),
             )
             for held in outcome.holds
         )
-    if outcome.action is Action.LEFT and outcome.reason in TELLING and outcome.target.secret:
+    if outcome.action is Action.LEFT and outcome.reason in TELLING and _is_told(outcome):
         fields = {
             **_names(event.object, event.version),
             **common,
@@ -132,6 +152,44 @@ def about_target(event: VaultEvent, outcome: TargetOutcome) -> tuple[ChangeNotic
     return ()
 
 
+def _is_told(outcome: TargetOutcome) -> bool:
+    """Tell whether a failure concerns a Secret; or a whole cluster, which nobody could look at for too long."""
+    return bool(outcome.target.secret) or (outcome.reason is Reason.RETRIES_EXHAUSTED and bool(outcome.target.cluster))
+
+
+def about_convergence(event: VaultEvent, proof: Convergence) -> ChangeNotice:
+    """Say that everything in a cluster that shows the target shows the version: nobody there uses the old one."""
+    fields: dict[str, object] = {
+        **_names(event.object, event.version),
+        **_target_fields(event, proof.target, proof.owner),
+        "classes": sorted(proof.classes),
+        "pods": proof.pods,
+        "resourceVersion": proof.resource_version,
+        "convergedTime": _instant(proof.at),
+    }
+    if event.time is not None:
+        fields["seconds"] = round((proof.at - event.time).total_seconds(), 3)
+    held = ObjectVersion(object=event.object, version=event.version)
+    return _compose(
+        NoticeType.TARGET_CONVERGED,
+        held,
+        target=proof.target,
+        fields=fields,
+        at=proof.at,
+        apart=tuple(sorted(proof.classes)),
+    )
+
+
+def _target_fields(event: VaultEvent, target: Target, owner: Writer | None) -> dict[str, object]:
+    return {
+        "cluster": target.cluster,
+        "namespace": target.namespace,
+        "secret": target.secret,
+        "owner": str(owner or ""),
+        **_event_fields(event),
+    }
+
+
 def _compose(
     type_: NoticeType,
     held: ObjectVersion,
@@ -140,15 +198,16 @@ def _compose(
     fields: Mapping[str, object],
     at: datetime,
     apart: tuple[str, ...] = (),
+    properties: Mapping[str, str] | None = None,
 ) -> ChangeNotice:
     """Compose a notice. `apart` goes into its id: what makes two notices of one type about one target different."""
     about, version = held.object, held.version
     place = (target.cluster, target.namespace, target.secret) if target else ()
     subject = str(target) if target else str(about)
     identifier = _digest((about.vault, about.type, about.name, version, type_, *place, *apart))
-    properties = {**_names(about, version), "noticeType": str(type_)}
+    named = {**_names(about, version), "noticeType": str(type_), **(properties or {})}
     if target:
-        properties |= {"cluster": target.cluster, "namespace": target.namespace, "secret": target.secret}
+        named |= {"cluster": target.cluster, "namespace": target.namespace, "secret": target.secret}
     event = {
         "specversion": "1.0",
         "id": identifier,
@@ -164,7 +223,7 @@ def _compose(
         type=type_,
         subject=subject,
         session=subject if len(subject) <= _LONGEST_SESSION else _digest((subject,)),
-        properties=properties,
+        properties=named,
         body=json.dumps(event, separators=(",", ":")).encode(),
     )
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared import parts
+
 ANNOTATION = "keyvault-fanout.dev/refreshed"
 """The state that the pod was woken for: a resourceVersion or a version, never a value."""
 
@@ -32,33 +34,37 @@ class Pod:
 class Wake:
     """Whom to wake in a namespace, pods that mount the Secret or a class through the CSI driver, and for what state.
 
-    `state` is the Secret's resourceVersion, or the object's version where there is only a mount.
+    `state` is the Secret's resourceVersion, or the object's version where there is only a mount. `pods`, where there
+    are any, are the only ones that wait.
     """
 
     namespace: str
     secret: str = ""
     classes: frozenset[str] = frozenset()
     state: str
+    pods: frozenset[str] = frozenset()
 
     def concerns(self, pod: Pod) -> bool:
         """Tell whether a pod mounts the Secret or one of the classes."""
+        if self.pods and pod.name not in self.pods:
+            return False
         return self.secret in pod.secrets or not self.classes.isdisjoint(pod.classes)
 
 
 def read_pod(manifest: Mapping[str, Any]) -> Pod | None:
     """Read a pod as the API gives it. None for one that does not run, or that is on its way out."""
-    meta, spec = _mapping(manifest.get("metadata")), _mapping(manifest.get("spec"))
+    meta, spec = parts.mapping(manifest, "metadata"), parts.mapping(manifest, "spec")
     name = meta.get("name")
-    if meta.get("deletionTimestamp") or _mapping(manifest.get("status")).get("phase") != "Running":
+    if meta.get("deletionTimestamp") or parts.mapping(manifest, "status").get("phase") != "Running":
         return None
     if not isinstance(name, str) or not name:
         return None
-    volumes = [_mapping(volume) for volume in _list(spec.get("volumes"))]
+    volumes = [parts.mapping(volume) for volume in parts.listing(spec, "volumes")]
     return Pod(
         name=name,
         secrets=frozenset(found for volume in volumes for found in _secrets(volume) if found),
         classes=frozenset(found for volume in volumes for found in _classes(volume) if found),
-        woken_for=str(_mapping(meta.get("annotations")).get(ANNOTATION, "")),
+        woken_for=str(parts.mapping(meta, "annotations").get(ANNOTATION, "")),
     )
 
 
@@ -82,20 +88,12 @@ def waiting(pods: Iterable[Pod], wakes: Sequence[Wake]) -> Mapping[str, str]:
 
 def _secrets(volume: Mapping[str, Any]) -> Iterable[str]:
     """Yield the Secrets of a volume: a Secret volume's, or those projected into one."""
-    yield _mapping(volume.get("secret")).get("secretName", "")
-    for source in _list(_mapping(volume.get("projected")).get("sources")):
-        yield _mapping(_mapping(source).get("secret")).get("name", "")
+    yield parts.text(volume, "secret", "secretName")
+    for source in parts.listing(volume, "projected", "sources"):
+        yield parts.text(source, "secret", "name")
 
 
 def _classes(volume: Mapping[str, Any]) -> Iterable[str]:
-    csi = _mapping(volume.get("csi"))
+    csi = parts.mapping(volume, "csi")
     if csi.get("driver") == CSI_DRIVER:
-        yield _mapping(csi.get("volumeAttributes")).get("secretProviderClass", "")
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()
+        yield parts.text(csi, "volumeAttributes", "secretProviderClass")

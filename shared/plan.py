@@ -1,93 +1,29 @@
 """What to do: from what was observed to a `RefreshPlan`. Pure; printing the plan is the dry run.
 
-For every target exactly one step: `Write`, `Keep` (it holds the bytes already), `Leave` (never, with the reason) or
-`Postpone` (a neighbour failed for now). The order of the questions is the order of the checks in `_decide`: nothing
-is computed for a namespace before its grant is proven.
+For every target exactly one step (`step`): write, leave what is right already, nudge the owner, hold what may not be
+used yet, leave for a reason, or postpone because a neighbour failed. What the cluster alone tells comes before anything
+is asked of the vault.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from shared import grant
-from shared.binding import Binding, Found, MountOnly, Refused
-from shared.csi import render
-from shared.csi.classes import ClassObject
+from shared import hold, rendering
+from shared.binding import Binding, MountOnly, Refused
+from shared.delegate import Delegate
 from shared.errors import FanoutError, PermanentError
-from shared.model import SecretValue, Target, VaultObject, VaultRead
-from shared.observed import Claim, Driver, KubernetesSecret, PodStatus, VaultAnswer
-from shared.outcome import ObjectVersion
+from shared.external_secrets.matching import RefusedDelegate
+from shared.model import ObjectType, VaultObject, VaultRead
+from shared.mounts import expected_mounts
+from shared.observed import Claim, Driver, KubernetesSecret, Owner, VaultAnswer, Writer
+from shared.outcome import Served
+from shared.owned import OwnedBinding, OwnedPinned, OwnedRefused
 from shared.reason import Reason
+from shared.step import Hold, Keep, Leave, Nudge, Postpone, Step, Write
+from shared.view import TargetView, VaultView, claim, each_object
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetView:
-    """One target as it was seen: what concerns it, the Secret (None: there is none), and its namespace's mounts."""
-
-    target: Target
-    found: tuple[Found, ...]
-    driver: Driver
-    secret: KubernetesSecret | None = None
-    statuses: Sequence[PodStatus] = ()
-
-    @property
-    def bindings(self) -> tuple[Binding, ...]:
-        """The bindings among what concerns it."""
-        return tuple(item for item in self.found if isinstance(item, Binding))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaultView:
-    """What the vault answered: to each read, and whether it knows the versions that pod statuses speak of."""
-
-    answers: Mapping[VaultRead, VaultAnswer | FanoutError]
-    confirmed: Mapping[Claim, bool | FanoutError]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
-    """Put `data` into the Secret that was seen. `remounts` are the classes whose pods a nudge makes mount anew."""
-
-    target: Target
-    driver: Driver
-    secret: KubernetesSecret
-    data: Mapping[str, SecretValue]
-    keys: tuple[str, ...]
-    holds: tuple[ObjectVersion, ...]
-    remounts: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
-    """The Secret holds these versions already."""
-
-    target: Target
-    driver: Driver
-    secret: KubernetesSecret
-    keys: tuple[str, ...]
-    holds: tuple[ObjectVersion, ...]
-    remounts: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leave:
-    """Nothing is written, and no retry would change that."""
-
-    target: Target
-    driver: Driver
-    reason: Reason
-    detail: str
-    remounts: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Postpone:
-    """Nothing can be done now, because a neighbour failed."""
-
-    target: Target
-    error: FanoutError
-
-
-Step = Write | Keep | Leave | Postpone
+_ANY_VERSION = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,160 +33,235 @@ class RefreshPlan:
     steps: tuple[Step, ...]
 
 
-def reads(views: Sequence[TargetView]) -> frozenset[VaultRead]:
+def reads(about: VaultObject, views: Sequence[TargetView]) -> frozenset[VaultRead]:
     """Return what has to be asked of the vault before these targets can be decided."""
-    return frozenset(
-        item.read for view in views if _preclude(view) is None for binding in view.bindings for item in binding.objects
-    )
+    asked: set[VaultRead] = set()
+    for view in views:
+        if _preclude(about, view, "") is None:
+            asked.update(item.read for _, item in each_object(view))
+            if _needs_tags(about, view):
+                asked.add(_tagged(about))
+    return frozenset(asked)
 
 
-def claims(views: Sequence[TargetView]) -> frozenset[Claim]:
+def claims(about: VaultObject, views: Sequence[TargetView]) -> frozenset[Claim]:
     """Return what pod statuses say was mounted, to be confirmed by the vault."""
     found = (
-        grant.claim(item, binding.cls.name, view.statuses)
+        claim(view, writable, item)
         for view in views
-        if _preclude(view) is None
-        for binding in view.bindings
-        for item in binding.objects
+        if _preclude(about, view, "") is None
+        for writable, item in each_object(view)
     )
     return frozenset(item for item in found if item is not None)
 
 
-def plan_refresh(about: VaultObject, views: Sequence[TargetView], vault: VaultView) -> RefreshPlan:
-    """Decide about every target. Raises nothing: what cannot be computed is a step with its reason."""
-    return RefreshPlan(tuple(_preclude(view) or _decide(about, view, vault) for view in views))
+def plan_refresh(
+    about: VaultObject, version: str, views: Sequence[TargetView], vault: VaultView, now: datetime
+) -> RefreshPlan:
+    """Decide about every target. Raises nothing: what cannot be computed is a step with its reason.
+
+    `version` is the event's, which an owner is asked for; `now` tells which versions are held back.
+    """
+    return RefreshPlan(
+        tuple(_preclude(about, view, version) or _decide(about, version, view, vault, now) for view in views)
+    )
 
 
-def _preclude(view: TargetView) -> Leave | None:
+def _preclude(about: VaultObject, view: TargetView, version: str) -> Leave | None:
     """Leave a target for what the cluster alone tells."""
-    obstacle = _obstacle(view.secret, view.bindings) if view.bindings else _unbound(view)
-    if obstacle is None:
+    kinds = {(type(item), _owner_of(item, view.driver)) for item in (*view.writables, *view.delegates)}
+    if len(kinds) > 1:
+        return _leave(view, Reason.CONTESTED, f"several owners fill it: {', '.join(map(str, _owners(view)))}")
+    if view.delegates:
+        return _unasked(view)
+    if view.writables:
+        obstacle = _obstacle(view)
+        return _leave(view, *obstacle) if obstacle else None
+    reason, detail = _unbound(view)
+    if reason is Reason.MOUNT_ONLY and _awaits_nudge(about, view):
         return None
-    reason, detail = obstacle
-    remounts = _remounts(view) if reason is Reason.MOUNT_ONLY else frozenset[str]()
-    return Leave(target=view.target, driver=view.driver, reason=reason, detail=detail, remounts=remounts)
+    mounts = expected_mounts(about, view, (), version) if reason is Reason.MOUNT_ONLY else None
+    return replace(_leave(view, reason, detail), mounts=mounts if mounts and mounts.expected else None)
 
 
-def _remounts(view: TargetView) -> frozenset[str]:
-    """Name the classes whose pods mount anew when they are nudged: only a rotating driver of 1.6 or later does so."""
-    if view.driver is not Driver.V1_6_ROTATING:
-        return frozenset()
-    return frozenset(item.cls.name for item in view.found if not isinstance(item, Refused))
+def _awaits_nudge(about: VaultObject, view: TargetView) -> bool:
+    """Tell whether files alone show the object, and a nudge would mount what the vault serves: it is asked first.
+
+    It may be held back. A key is not read for that (see `_needs_tags`).
+    """
+    if about.type is ObjectType.KEY:
+        return False
+    mounts = expected_mounts(about, view, (), _ANY_VERSION)
+    return mounts.remounts and bool(mounts.expected)
+
+
+def _leave(view: TargetView, reason: Reason, detail: str) -> Leave:
+    complaint = view.secret if reason is Reason.BAD_DECLARATION else None
+    return Leave(target=view.target, owner=_owner(view), reason=reason, detail=detail, complaint=complaint)
+
+
+def _owners(view: TargetView) -> list[Writer]:
+    return sorted({_owner_of(item, view.driver) for item in (*view.writables, *view.delegates)})
+
+
+def _owner_of(item: object, driver: Driver) -> Writer:
+    if isinstance(item, OwnedBinding | OwnedPinned | OwnedRefused):
+        return Owner.OWNED
+    return item.owner if isinstance(item, Delegate | RefusedDelegate) else driver
+
+
+def _owner(view: TargetView) -> Writer:
+    """Return who fills the target; a declaration that is refused or pinned fills nothing where another one does."""
+    return _owner_of((*view.writables, *view.delegates, *view.found)[0], view.driver)
 
 
 def _unbound(view: TargetView) -> tuple[Reason, str]:
-    item = view.found[0]
+    """Say why nothing of ours goes into a target; what somebody has to mend comes before what is meant."""
+    item = min(view.found, key=lambda one: not isinstance(one, Refused | OwnedRefused | RefusedDelegate))
     if isinstance(item, MountOnly):
         return Reason.MOUNT_ONLY, f"{item.cls} puts it into files only"
-    if isinstance(item, Refused) and (view.secret or not item.secret_name):
-        return item.error.reason, str(item.error)
-    if isinstance(item, Refused):
+    if isinstance(item, RefusedDelegate):
+        return Reason.OWNER_FAILING, item.detail
+    if isinstance(item, Refused | OwnedRefused):
+        if view.secret or not item.secret_name:
+            return item.error.reason, str(item.error)
         return Reason.SECRET_MISSING, "there is no such Secret"
-    return Reason.PINNED, f"{item.cls} pins a version"
+    return Reason.PINNED, "its declaration pins a version"
 
 
-def _obstacle(secret: KubernetesSecret | None, bindings: Sequence[Binding]) -> tuple[Reason, str] | None:
-    if secret is None:
+def _unasked(view: TargetView) -> Leave | None:
+    """Leave a target that its owner would not fill though it is asked, if it is known to be concerned."""
+    deaf = all(delegate.ignores and not delegate.tags for delegate in view.delegates)
+    return _ignored(view, view.delegates[0]) if deaf else None
+
+
+def _ignored(view: TargetView, delegate: Delegate) -> Leave:
+    return _leave(view, Reason.OWNER_IGNORES, f"{delegate.resource}: {delegate.ignores}")
+
+
+def _obstacle(view: TargetView) -> tuple[Reason, str] | None:
+    if view.secret is None:
         return Reason.SECRET_MISSING, "there is no such Secret"
+    owned = any(isinstance(item, OwnedBinding) for item in view.writables)
+    return _not_ours(view.secret) if owned else _not_the_drivers(view.secret, view)
+
+
+def _not_ours(secret: KubernetesSecret) -> tuple[Reason, str] | None:
+    """Tell why an owned Secret is not ours to write."""
+    if not secret.owned:
+        return Reason.UNCONCERNED, "the label keyvault-fanout.dev/owned is not on the Secret any more"
+    if secret.managed or secret.owner is not Owner.NOBODY:
+        rival = "the CSI driver" if secret.managed else secret.owner
+        return Reason.CONTESTED, f"the Secret is marked by {rival} as well"
+    return None
+
+
+def _not_the_drivers(secret: KubernetesSecret, view: TargetView) -> tuple[Reason, str] | None:
+    """Tell why the driver does not write a Secret that a class names, or not alone."""
     if not secret.managed:
-        return Reason.SECRET_NOT_MANAGED, "the Secret does not carry the CSI driver's label"
-    for binding in bindings:
-        if binding.secret.type != secret.type:
-            detail = f"the Secret is of type {secret.type[:80]!r}, {binding.cls} wants {binding.secret.type[:80]!r}"
+        detail = f"the Secret does not carry the CSI driver's label; owner: {_marked(secret)}"
+        return Reason.SECRET_NOT_MANAGED, detail
+    if secret.owned or secret.owner is not Owner.NOBODY:
+        return Reason.CONTESTED, "the Secret is marked by another owner as well as by the CSI driver"
+    for item in view.writables:
+        if isinstance(item, Binding) and item.secret.type != secret.type:
+            detail = f"the Secret is of type {secret.type[:80]!r}, {item.cls} wants {item.secret.type[:80]!r}"
             return Reason.SECRET_OTHER_TYPE, detail
     return None
 
 
-def _decide(about: VaultObject, view: TargetView, vault: VaultView) -> Step:
-    """Decide about a target whose Secret may be written to as far as the cluster tells."""
-    secret = view.secret
-    assert secret is not None  # noqa: S101 - `_preclude` left those without; this tells the type checker
+def _marked(secret: KubernetesSecret) -> str:
+    """Name whose mark a Secret carries."""
+    return "the CSI driver" if secret.managed else str(Owner.OWNED if secret.owned else secret.owner)
+
+
+def _decide(about: VaultObject, version: str, view: TargetView, vault: VaultView, now: datetime) -> Step:
+    """Decide about a target that the cluster alone does not preclude."""
     try:
-        data = _data(about, view, vault)
-        holds = _holds(about, view, vault)
+        if view.delegates:
+            return _ask(about, version, view, vault, now)
+        if not view.writables:
+            return _show(about, view, vault, now)
+        assert view.secret is not None  # noqa: S101 - `_obstacle` left those without; this tells the type checker
+        step = _compare(about, version, view, view.secret, vault)
+        held = rendering.held(view, vault, now) if isinstance(step, Write) else None
+        return Hold(target=view.target, owner=step.owner, until=held) if held else step
     except PermanentError as error:
-        return Leave(target=view.target, driver=view.driver, reason=error.reason, detail=str(error))
+        return _leave(view, error.reason, str(error))
     except FanoutError as error:
-        return Postpone(target=view.target, error=error)
-    keys = tuple(data)
+        return Postpone(target=view.target, owner=_owner(view), error=error)
+
+
+def _show(about: VaultObject, view: TargetView, vault: VaultView, now: datetime) -> Step:
+    """Let the pods mount anew what the vault serves, unless it is held back."""
+    answer = vault.answer(_tagged(about))
+    later = hold.until(answer, now)
+    if later:
+        return Hold(target=view.target, owner=_owner(view), until=later)
+    reason, detail = _unbound(view)
+    mounts = expected_mounts(about, view, (), answer.version)
+    return replace(_leave(view, reason, detail), mounts=mounts, served=_served(answer))
+
+
+def _served(answer: VaultAnswer) -> Served:
+    return Served(version=answer.version, created=answer.created)
+
+
+def _ask(about: VaultObject, version: str, view: TargetView, vault: VaultView, now: datetime) -> Step:
+    """Nudge the owner, unless what the resource looks for by tags is not this object."""
+    answer = vault.answer(_tagged(about)) if _needs_tags(about, view) else None
+    concerned = [delegate for delegate in view.delegates if delegate.concerns(answer.tags if answer else {})]
+    if not concerned:
+        return _leave(view, Reason.UNCONCERNED, f"{view.delegates[0].resource} looks for other tags")
+    asked = tuple(delegate for delegate in concerned if not delegate.ignores)
+    if not asked:
+        return _ignored(view, concerned[0])
+    later = hold.until(answer, now) if answer else None
+    if later:
+        return Hold(target=view.target, owner=asked[0].owner, until=later)
+    held = view.secret.resource_version if view.secret else view.held
+    served = _served(answer) if answer and about.type is not ObjectType.KEY else Served(version=version)
+    return Nudge(target=view.target, owner=asked[0].owner, delegates=asked, held=held, served=served)
+
+
+def _needs_tags(about: VaultObject, view: TargetView) -> bool:
+    """Tell whether somebody else's target depends on the object's tags: what it searches for, and if it is held back.
+
+    A key is not read for that: it takes a role (Key Vault Crypto User) which nothing else needs.
+    """
+    if not view.writables and not view.delegates:
+        return True
+    return any(delegate.tags or about.type is not ObjectType.KEY for delegate in view.delegates)
+
+
+def _tagged(about: VaultObject) -> VaultRead:
+    """Return the read that tells an object's tags. External Secrets looks for secrets (and so for certificates)."""
+    return VaultRead(type=ObjectType.SECRET, name=about.name)
+
+
+def _compare(
+    about: VaultObject, version: str, view: TargetView, secret: KubernetesSecret, vault: VaultView
+) -> Write | Keep | Leave:
+    """Compare what the Secret should hold with what it holds."""
+    data = rendering.data(about, view, secret, vault)
+    holds = rendering.holds(about, view, vault)
+    owner, mounts = _owner(view), expected_mounts(about, view, holds, version)
     different = {key: value for key, value in data.items() if secret.data.get(key) != value}
-    if not different:
-        return Keep(
-            target=view.target, driver=view.driver, secret=secret, keys=keys, holds=holds, remounts=_remounts(view)
-        )
-    if secret.immutable:
-        return Leave(
-            target=view.target,
-            driver=view.driver,
-            reason=Reason.SECRET_IMMUTABLE,
-            detail="the Secret is immutable and holds other bytes",
-        )
-    if view.driver is Driver.V1_6_STATIC:
-        return Leave(
-            target=view.target,
-            driver=view.driver,
-            reason=Reason.DRIVER_WOULD_REVERT,
-            detail="every node would put the mounted bytes back within five minutes",
-        )
+    annotations = rendering.annotations(view, secret, vault)
+    if not different and not annotations:
+        return Keep(target=view.target, owner=owner, secret=secret, keys=tuple(data), holds=holds, mounts=mounts)
+    if secret.immutable and different:
+        return _leave(view, Reason.SECRET_IMMUTABLE, "the Secret is immutable and holds other bytes")
+    if owner is Driver.V1_6_STATIC:
+        detail = "every node would put the mounted bytes back within five minutes"
+        return _leave(view, Reason.DRIVER_WOULD_REVERT, detail)
     return Write(
         target=view.target,
-        driver=view.driver,
+        owner=owner,
         secret=secret,
         data=different,
-        keys=keys,
+        annotations=annotations,
+        keys=tuple(data),
         holds=holds,
-        remounts=_remounts(view),
+        mounts=mounts,
     )
-
-
-def _data(about: VaultObject, view: TargetView, vault: VaultView) -> dict[str, SecretValue]:
-    """Compute the data keys that the object feeds, over all classes that name the Secret."""
-    data: dict[str, SecretValue] = {}
-    for binding in view.bindings:
-        _check_grants(view, binding, vault)
-        for key, value in _render(about, binding, vault).items():
-            if data.setdefault(key, value) != value:
-                raise PermanentError(f"two classes feed {key} with different bytes", reason=Reason.CONTESTED)
-    return data
-
-
-def _check_grants(view: TargetView, binding: Binding, vault: VaultView) -> None:
-    """Raise unless every object of a binding is granted to the target's namespace (design 5)."""
-    for item in binding.objects:
-        claim = grant.claim(item, binding.cls.name, view.statuses)
-        confirmed = vault.confirmed[claim] if claim else False
-        if confirmed is True:
-            continue
-        answer = _answer(item, vault)
-        if grant.allows(answer.tags, cluster=view.target.cluster, namespace=view.target.namespace):
-            continue
-        if isinstance(confirmed, FanoutError):
-            raise confirmed
-        raise PermanentError(
-            f"no pod of {view.target.namespace} mounted {item.status_id} of this vault through {binding.cls.name}, "
-            f"and the object's tag {grant.TAG} does not list {view.target.cluster}/{view.target.namespace}",
-            reason=Reason.NO_GRANT,
-        )
-
-
-def _answer(item: ClassObject, vault: VaultView) -> VaultAnswer:
-    answer = vault.answers[item.read]
-    if isinstance(answer, FanoutError):
-        raise answer
-    return answer
-
-
-def _render(about: VaultObject, binding: Binding, vault: VaultView) -> dict[str, SecretValue]:
-    answers = {item.read: _answer(item, vault).materials for item in binding.objects}
-    mounted = render.files(binding.cls, answers, only=about.name)
-    return render.secret_data(binding.cls, binding.secret, mounted, keys=binding.keys)
-
-
-def _holds(about: VaultObject, view: TargetView, vault: VaultView) -> tuple[ObjectVersion, ...]:
-    """Name the objects that follow the newest version, each once, with the version that was rendered."""
-    held: dict[VaultObject, str] = {}
-    for binding in view.bindings:
-        for item in binding.feeding:
-            fed = VaultObject(vault=about.vault, type=item.read.type, name=item.read.name)
-            held.setdefault(fed, _answer(item, vault).version)
-    return tuple(ObjectVersion(object=fed, version=version) for fed, version in held.items())

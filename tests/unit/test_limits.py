@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared import binding, notice
-from shared.binding import MOST_READS, MOST_TARGETS, Binding, Refused
+from shared import declarations, notice
+from shared.binding import Binding, Refused
 from shared.csi import classes
+from shared.declarations import MOST_READS, MOST_TARGETS, Declarations, Found
 from shared.errors import DriverWouldFail
 from shared.model import ObjectType, Target, VaultObject
 from shared.outcome import Action, ObjectVersion, TargetOutcome
@@ -19,8 +20,8 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 LARGEST = 256 * 1024
 
 
-def _found(*manifests: classes.SecretProviderClass) -> list[binding.Found]:
-    return list(binding.within_limits(binding.find(manifests, ABOUT, HOST)))
+def _found(*manifests: classes.SecretProviderClass) -> list[Found]:
+    return list(declarations.within_limits(declarations.find(Declarations(classes=manifests), ABOUT, HOST)))
 
 
 def test_a_namespace_with_too_many_secrets_is_refused_as_a_whole_and_the_others_are_not() -> None:
@@ -50,6 +51,27 @@ def test_a_namespace_that_asks_for_too_many_versions_is_refused(pins: int, kind:
     ]
 
     assert [type(item) for item in _found(build_class(objects=[{"objectName": NAME}, *pinned]))] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("histories", "kind"),
+    [
+        pytest.param([MOST_READS - 1], Binding, id="a history as long as the limit"),
+        pytest.param([MOST_READS], Refused, id="a longer one"),
+        pytest.param([MOST_READS // 2, MOST_READS // 2 + 1], Refused, id="two that are longer together"),
+        pytest.param([9, 9, 9, 9], Binding, id="equal ones, which are one read"),
+    ],
+)
+def test_a_history_counts_as_many_versions_as_it_is_long(histories: list[int], kind: type) -> None:
+    """Each is a read of its own, one after the other."""
+    objects: list[Mapping[str, str | int]] = [
+        {"objectName": NAME, "objectAlias": f"h{number}", "objectVersionHistory": length}
+        for number, length in enumerate(histories)
+    ]
+
+    assert {type(item) for item in _found(build_class(objects=objects, secrets=[build_secret_object(a="h0/0")]))} == {
+        kind
+    }
 
 
 def test_histories_times_entries_are_bounded() -> None:

@@ -14,7 +14,8 @@ from shared.model import ObjectType, Target, VaultObject
 from shared.notice import ChangeNotice, NoticeType
 from shared.outcome import TELLING, Action, ObjectVersion, TargetOutcome
 from shared.reason import Reason, remedy
-from tests.builders import ABOUT, NAME, NOW, URL, build_event
+from tests.builders import ABOUT, NAME, URL, build_event
+from tests.fakes import NOW
 
 TARGET = Target(cluster="aks-one", namespace="shop", secret="web-secret")
 KEPT = ObjectVersion(object=ABOUT, version="v2")
@@ -94,6 +95,7 @@ def test_an_objects_notice_is_a_cloud_event() -> None:
             "objectUrl": f"{URL}/secrets/db-password/v2",
             "eventId": "event-1",
             "eventTime": "2026-11-23T12:00:00.000Z",
+            "origin": "event",
         },
     }
 
@@ -250,6 +252,7 @@ def test_properties_are_plain_texts_for_correlation_filters() -> None:
         "object": "db-password",
         "version": "v2",
         "noticeType": "object.new-version",
+        "origin": "event",
     }
     assert about_target(outcome()).properties == {
         "vault": "kv-shop",

@@ -1,5 +1,6 @@
 """A vault that is behind the event is not believed; one that is ahead of a late event is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +8,8 @@ import pytest
 
 from shared import reading
 from shared.errors import PermanentError, TransientError
-from shared.model import ObjectType, SecretMaterial, SecretValue, VaultRead
-from shared.observed import Claim, VaultAnswer
+from shared.model import ObjectType, SecretMaterial, SecretValue, VaultObject, VaultRead
+from shared.observed import Claim, ListedObject, VaultAnswer
 from shared.reason import Reason
 
 NEWEST = VaultRead(type=ObjectType.SECRET, name="db")
@@ -17,15 +18,15 @@ MOMENT = datetime(2026, 11, 23, tzinfo=UTC)
 
 @dataclass
 class Replica:
-    """A vault that serves `newest` for the newest version, whatever other versions it knows."""
+    """A vault that serves one version as the newest, whatever other versions it knows."""
 
-    newest: str
+    served: str
     created: dict[str, datetime | None] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     async def read(self, read: VaultRead) -> VaultAnswer:
         """Answer with a version, or as for one that is not there."""
-        version = read.version or self.newest
+        version = read.version or self.served
         self.asked.append(read.version)
         if version not in self.created:
             raise PermanentError(f"{version}: not there", reason=Reason.OBJECT_NOT_FOUND)
@@ -35,6 +36,15 @@ class Replica:
     async def confirms(self, claim: Claim) -> bool:
         """Know every version that was made."""
         return not claim.versions.isdisjoint(self.created)
+
+    async def inventory(self) -> Sequence[ListedObject]:
+        """List nothing."""
+        return ()
+
+    async def newest(self, about: VaultObject) -> str:
+        """Tell the version that it serves."""
+        del about
+        return self.served
 
 
 async def _answer(replica: Replica, announced: str) -> object:

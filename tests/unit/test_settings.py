@@ -10,10 +10,18 @@ from shared.settings import NAMES, BusSetting, Settings, VaultSetting
 
 KEY = "c2VjcmV0LWtleS1vZi10aGUtYnVz"
 CONNECTION = f"Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey={KEY}"
-MINIMUM = {"KEY_VAULTS": "kv-shop", "CLUSTERS": "[]", "ServiceBusConnection": CONNECTION}
-BY_IDENTITY = {
+MINIMUM = {
     "KEY_VAULTS": "kv-shop",
     "CLUSTERS": "[]",
+    "JOB_QUEUE": "jobs",
+    "SWEEP_SCHEDULE": "0 */15 * * * *",
+    "ServiceBusConnection": CONNECTION,
+}
+BY_IDENTITY = {
+    "KEY_VAULTS": "kv-shop",
+    "JOB_QUEUE": "jobs",
+    "CLUSTERS": "[]",
+    "SWEEP_SCHEDULE": "0 */15 * * * *",
     "ServiceBusConnection__fullyQualifiedNamespace": "Shop.servicebus.windows.net",
 }
 
@@ -63,7 +71,7 @@ def test_the_namespace_is_reached_with_an_identity() -> None:
     )
 
     assert settings.bus == BusSetting(
-        topic="keyvault-changes", namespace="shop.servicebus.windows.net", client_id="id-1"
+        topic="keyvault-changes", queue="jobs", namespace="shop.servicebus.windows.net", client_id="id-1"
     )
     assert settings.client_id == "id-2"
 
@@ -82,6 +90,8 @@ def test_exactly_the_listed_names_are_read() -> None:
     [
         ("KEY_VAULTS", "vault names, or name=URL, separated by commas"),
         ("CLUSTERS", "a JSON or YAML list of clusters; [] for none"),
+        ("JOB_QUEUE", "the name of the queue for jobs, which the host listens to as well"),
+        ("SWEEP_SCHEDULE", "a schedule of six fields, such as 0 */15 * * * *"),
         ("ServiceBusConnection", "either a connection string there, or the namespace's host name"),
     ],
 )
@@ -188,7 +198,7 @@ def test_a_wrong_topic_name_is_named(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "range_"),
     [
-        ("EVENT_DEADLINE_SECONDS", "seconds from 7 to 28"),
+        ("EVENT_DEADLINE_SECONDS", "seconds from 10.5 to 28"),
         ("VAULT_TIMEOUT_SECONDS", "seconds from 1 to 20"),
         ("CLUSTER_TIMEOUT_SECONDS", "seconds from 1 to 20"),
         ("TOPIC_TIMEOUT_SECONDS", "seconds from 3 to 10"),
@@ -206,9 +216,9 @@ def test_a_concurrency_is_a_whole_number_of_usual_length(text: str) -> None:
 
 
 def test_the_deadline_leaves_time_for_work_before_telling() -> None:
-    said = refusal({**MINIMUM, "TOPIC_TIMEOUT_SECONDS": "10", "EVENT_DEADLINE_SECONDS": "11"})
+    said = refusal({**MINIMUM, "TOPIC_TIMEOUT_SECONDS": "10", "EVENT_DEADLINE_SECONDS": "17"})
 
-    assert said == "EVENT_DEADLINE_SECONDS is wrong; expected seconds from 12 to 28"
+    assert said == "EVENT_DEADLINE_SECONDS is wrong; expected seconds from 18 to 28"
 
 
 def test_clusters_get_the_limits_of_the_settings() -> None:
