@@ -13,3 +13,21 @@ fanout = wiring.from_environment()  # a missing or wrong setting stops the app h
 async def on_key_vault_event(event: str) -> None:
     """Handle one Key Vault event. The annotation asks for the raw JSON, whichever schema the subscription delivers."""
     await fanout.handle(event)
+
+
+@app.function_name("on_job")
+@app.service_bus_queue_trigger(arg_name="message", queue_name="%JOB_QUEUE%", connection="ServiceBusConnection")
+async def on_job(message: func.ServiceBusMessage) -> None:
+    """Do one job: refresh (again, or when a hold ends, or a cluster's share), check, or restart workloads.
+
+    A job that fails comes again.
+    """
+    await fanout.work(message.get_body())
+
+
+@app.function_name("sweep")
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+async def sweep(timer: func.TimerRequest) -> None:
+    """Find what no event told: once per app, however many instances there are (the host's own lease)."""
+    del timer
+    await fanout.sweep()

@@ -9,21 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shared import parts
 from shared.csi import render
 from shared.csi.classes import ClassObject, RefusedSecret, SecretObject, SecretProviderClass
 from shared.errors import DriverWouldFail, PermanentError
-from shared.model import VaultObject, VaultRead
+from shared.model import VaultObject
 from shared.observed import ClassView, RefusedClass
-from shared.reason import Reason
-
-MOST_TARGETS = 200
-"""Secrets of one namespace that one vault object may feed."""
-
-MOST_READS = 50
-"""Versions, pins and histories of one vault object that one namespace may ask for."""
-
-_SECRET_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-"""DNS-1123 subdomain, as the API server wants it. Anything else is not put into a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,44 +75,13 @@ def find(views: Iterable[ClassView], about: VaultObject, vault_host: str) -> Seq
         if isinstance(view, RefusedClass):
             if view.vault == about.vault and _mentions(view.text, about.name):
                 found += _refused_class(view)
-        elif _same_vault(view, about.vault, vault_host):
+        elif same_vault(view, about.vault, vault_host):
             found += _of_class(view, about)
     return found
 
 
-def within_limits(found: Sequence[Found]) -> Sequence[Found]:
-    """Return what was found, with one refusal for each namespace that asks for too much.
-
-    Whoever may edit a namespace could otherwise declare so much that an event's time is used up before the others'
-    Secrets are read, or that the vault throttles everybody.
-    """
-    targets: dict[str, set[str]] = {}
-    asked: dict[str, set[VaultRead]] = {}
-    for item in found:
-        targets.setdefault(_namespace(item), set()).add(item.secret_name)
-        if isinstance(item, Binding):
-            asked.setdefault(_namespace(item), set()).update(one.read for one in item.objects)
-    crowded = {name for name, names in targets.items() if len(names) > MOST_TARGETS}
-    crowded |= {name for name, reads in asked.items() if len(reads) > MOST_READS}
-    refused = [
-        Refused(
-            namespace=name,
-            secret_name="",
-            error=PermanentError(
-                f"namespace {name} asks for more than {MOST_TARGETS} Secrets or {MOST_READS} versions of one object",
-                reason=Reason.TOO_MANY,
-            ),
-        )
-        for name in sorted(crowded)
-    ]
-    return [*[item for item in found if _namespace(item) not in crowded], *refused]
-
-
-def _namespace(item: Found) -> str:
-    return item.namespace if isinstance(item, Refused) else item.cls.namespace
-
-
-def _same_vault(cls: SecretProviderClass, vault: str, vault_host: str) -> bool:
+def same_vault(cls: SecretProviderClass, vault: str, vault_host: str) -> bool:
+    """Tell whether a class reads the vault of that name, which is configured under `vault_host`."""
     configured_for_a_cloud = vault_host.startswith(f"{vault}.")
     return cls.vault == vault and (not configured_for_a_cloud or cls.vault_host.lower() == vault_host)
 
@@ -133,11 +93,7 @@ def _mentions(text: str, name: str) -> bool:
 
 def _refused_class(view: RefusedClass) -> Iterable[Refused]:
     for secret in view.secrets or ("",):
-        yield Refused(namespace=view.namespace, secret_name=_legal(secret), error=view.error)
-
-
-def _legal(secret: str) -> str:
-    return secret if _SECRET_NAME.fullmatch(secret) else ""
+        yield Refused(namespace=view.namespace, secret_name=parts.legal_name(secret), error=view.error)
 
 
 def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
@@ -147,14 +103,14 @@ def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
     for secret in cls.secrets:
         if isinstance(secret, RefusedSecret):
             # What a refused entry would have been fed by cannot be told, so it is shown for every object of its class.
-            yield Refused(namespace=cls.namespace, secret_name=_legal(secret.name), error=secret.error)
+            yield Refused(namespace=cls.namespace, secret_name=parts.legal_name(secret.name), error=secret.error)
             continue
         files = {entry.key: entry.file for entry in secret.data}  # of equal keys the last counts
         keys = render.keys_fed_by(cls, secret, about.name)
         feeding = {file: _feeding(cls, file, about.name) for file in {files[key] for key in keys}}
         moving = tuple(key for key in keys if feeding[files[key]])
         fed = fed or bool(keys)
-        if keys and not _legal(secret.name):
+        if keys and not parts.legal_name(secret.name):
             error = DriverWouldFail(f"{cls}: a secretName is no legal name of a Secret")
             yield Refused(namespace=cls.namespace, secret_name="", error=error)
         elif moving:
@@ -173,9 +129,9 @@ def _of_class(cls: SecretProviderClass, about: VaultObject) -> Iterable[Found]:
 
 def _feeding(cls: SecretProviderClass, file: str, name: str) -> list[ClassObject]:
     """Return the objects of that name that may mount a file and follow the newest version."""
-    return [item for item in cls.producers(file) if item.read.name == name and not _pinned(item)]
+    return [item for item in cls.producers(file) if item.read.name == name and not is_pinned(item)]
 
 
-def _pinned(item: ClassObject) -> bool:
+def is_pinned(item: ClassObject) -> bool:
     """Whether new versions leave it alone. `latest` means newest in a history only (csi-semantics 1.5)."""
     return item.version != "" and not (item.many and item.version == "latest")

@@ -1,7 +1,7 @@
 """The CLUSTERS setting: which clusters there are and how each is reached. Pure: no file is opened here.
 
 A JSON or YAML list. Each entry has a `name`, exactly one of the ways below, and optionally `timeoutSeconds`,
-`concurrency` and `provider`:
+`concurrency`, `provider`, `bindings`, `driver` and `clientId`:
 
     aks: /subscriptions/.../managedClusters/NAME   address and CA from ARM, Entra token
     server: https://HOST[:PORT], ca: PEM text      Entra token of the AKS server application
@@ -12,6 +12,7 @@ A JSON or YAML list. Each entry has a `name`, exactly one of the ways below, and
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,21 @@ _AKS_ID = re.compile(
 )
 
 _MOST_CONCURRENT = 256
+
+DRIVERS = ("1.5", "1.6-with-rotation", "1.6-without-rotation")
+"""What an entry may say of the cluster's CSI driver."""
+
+
+class BindingKind(StrEnum):
+    """The ways in which a cluster can declare that a Secret holds a vault object (design 3)."""
+
+    CSI = "csi"
+    OWNED = "owned-secrets"
+    EXTERNAL_SECRETS = "external-secrets"
+    SECRET_SYNC = "secret-sync"  # noqa: S105 - a word, not a password
+
+
+Bindings = frozenset[BindingKind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +77,11 @@ Access = AksAccess | ServerAccess | KubeconfigAccess | InClusterAccess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What an entry that says nothing gets: CLUSTER_TIMEOUT_SECONDS and CLUSTER_CONCURRENCY."""
+    """What an entry that says nothing gets: CLUSTER_TIMEOUT_SECONDS, CLUSTER_CONCURRENCY and BINDINGS."""
 
     timeout: float
     concurrency: int
+    bindings: Bindings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +96,11 @@ class ProviderFlags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSetting:
-    """One cluster: its name in outcomes, notices and grants; its access; its limits; its provider's flags.
+    """One cluster: its name in outcomes, notices and grants; its access; its limits; what is known of its drivers.
 
     `timeout` is in seconds, once for looking and once for writing. `concurrency` bounds the requests under way.
+    `bindings` are the declarations that are followed; None follows all that the identity may list. `driver` is one of
+    `DRIVERS`, empty where it is to be found out. `client_id` is the identity for this cluster, empty for the app's own.
     """
 
     name: str
@@ -89,6 +108,9 @@ class ClusterSetting:
     timeout: float
     concurrency: int
     provider: ProviderFlags = ProviderFlags()
+    bindings: Bindings | None = None
+    driver: str = ""
+    client_id: str = ""
 
 
 def parse(text: str, defaults: Defaults) -> tuple[ClusterSetting, ...]:
@@ -128,7 +150,7 @@ def _entry(entry: object, number: int, defaults: Defaults) -> ClusterSetting:
     ways = [way for way in _WAYS if way in entry]
     if len(ways) != 1:
         raise SettingsError(f"{where}: expected exactly one of {', '.join(_WAYS)}; found {', '.join(ways) or 'none'}")
-    allowed = {"name", "timeoutSeconds", "concurrency", "provider", *_WAYS[ways[0]]}
+    allowed = {"name", "timeoutSeconds", "concurrency", "provider", "bindings", "driver", "clientId", *_WAYS[ways[0]]}
     unknown = sorted(str(key)[:40] for key in entry if key not in allowed)
     if unknown:
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}; expected {', '.join(sorted(allowed))}")
@@ -138,7 +160,31 @@ def _entry(entry: object, number: int, defaults: Defaults) -> ClusterSetting:
         timeout=_number(entry, "timeoutSeconds", where, default=defaults.timeout, low=1.0, high=20.0),
         concurrency=_count(entry, "concurrency", where, default=defaults.concurrency),
         provider=_provider(entry.get("provider", {}), where),
+        bindings=parse_bindings(entry["bindings"], f"{where}: bindings") if "bindings" in entry else defaults.bindings,
+        driver=_driver(entry.get("driver", ""), where),
+        client_id=_text(entry, "clientId", where) if "clientId" in entry else "",
     )
+
+
+def parse_bindings(value: object, where: str) -> Bindings | None:
+    """Read which declarations are followed: `auto`, or a list. Raises `SettingsError` that begins with `where`."""
+    words = value.replace(",", " ").split() if isinstance(value, str) else value
+    if words == ["auto"]:
+        return None
+    known = {str(kind): kind for kind in BindingKind}
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) and word in known for word in words):
+        raise SettingsError(f"{where} is wrong; expected auto, or a list of {', '.join(known)}")
+    kinds = frozenset(known[word] for word in words)
+    if BindingKind.SECRET_SYNC in kinds and BindingKind.CSI not in kinds:
+        raise SettingsError(f"{where} is wrong; secret-sync works on SecretProviderClasses, so csi belongs to it")
+    return kinds
+
+
+def _driver(value: object, where: str) -> str:
+    text = str(value)  # YAML reads 1.5 as a number
+    if text not in {"", *DRIVERS}:
+        raise SettingsError(f"{where}: driver is wrong; expected one of {', '.join(DRIVERS)}")
+    return text
 
 
 def _access(way: str, entry: Mapping[str, Any], where: str) -> Access:

@@ -2,10 +2,11 @@
 
     FanoutError
     ├── TransientError        again later: a passing fault of a neighbour
-    │   └── ConflictError     look again now: the Secret changed since it was read
+    │   └── ConflictError     look again now: what was to be changed is not as it was read any more
     ├── ConfigurationError    again later, and loudly: somebody has to mend a role, a firewall or a setting
     └── PermanentError        never: record it and end
         ├── MalformedEvent    the payload is not a Key Vault event
+        ├── MalformedJob      the message is not a job of ours
         └── DriverWouldFail   the CSI driver could not produce this either (csi-semantics)
 
 `SettingsError` stands apart: it is raised while the app loads, before there is any work.
@@ -43,7 +44,7 @@ class TransientError(FanoutError):
 
 
 class ConflictError(TransientError):
-    """The Secret is no longer the one that was read (409): read it, then the vault, and decide again."""
+    """A Secret, a workload or a Lease is no longer the one that was read (409): read it anew, and decide again."""
 
 
 class ConfigurationError(FanoutError):
@@ -59,6 +60,13 @@ class MalformedEvent(PermanentError):  # noqa: N818 - a past fact, like every ev
 
     def __init__(self, message: str) -> None:
         super().__init__(message, reason=Reason.MALFORMED_EVENT)
+
+
+class MalformedJob(PermanentError):  # noqa: N818 - a past fact
+    """A message on the job queue is not a job. The text says which part, and what was expected."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason=Reason.MALFORMED_JOB)
 
 
 class DriverWouldFail(PermanentError):  # noqa: N818 - it states what the driver would do

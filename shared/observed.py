@@ -7,7 +7,20 @@ from enum import StrEnum
 
 from shared.csi.classes import SecretProviderClass
 from shared.errors import DriverWouldFail
-from shared.model import Material, ObjectType, SecretValue
+from shared.model import Material, ObjectType, SecretValue, VaultObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretState:
+    """What a Secret's metadata tells of its data: when it last changed, and whether that was us.
+
+    `versions` is our annotation on an owned Secret.
+    """
+
+    resource_version: str
+    changed: datetime | None
+    by_us: bool
+    versions: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +42,36 @@ class RefusedClass:
 ClassView = SecretProviderClass | RefusedClass
 
 
+class Driver(StrEnum):
+    """The generation of the CSI driver in a cluster, by what it does to what others write (design 4)."""
+
+    V1_5 = "csi-driver 1.5"
+    V1_6_ROTATING = "csi-driver 1.6+ with rotation"
+    V1_6_STATIC = "csi-driver 1.6+ without rotation"
+    UNKNOWN = "csi-driver of unknown generation"
+
+
+class Owner(StrEnum):
+    """Who else writes a target, where it is not the CSI driver."""
+
+    OWNED = "keyvault-fanout"
+    """Nobody else: the Secret carries our label."""
+    EXTERNAL_SECRETS = "external-secrets"
+    SYNC_CONTROLLER = "secrets-store-sync-controller"
+    NOBODY = "nobody"
+
+
+Writer = Driver | Owner
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSecret:
-    """A Secret as it was read. `managed` tells whether it carries the driver's label (csi-semantics 3.3)."""
+    """A Secret as it was read.
+
+    `managed` tells whether it carries the driver's label (csi-semantics 3.3), `owned` whether it carries ours, and
+    `owner` who else marked it. `versions` is our annotation on an owned Secret. `changed` is when somebody last
+    changed its data, as far as the API server tells, and `by_us` whether that was this app.
+    """
 
     namespace: str
     name: str
@@ -40,6 +80,12 @@ class KubernetesSecret:
     managed: bool
     immutable: bool
     data: Mapping[str, SecretValue]
+    owned: bool = False
+    owner: Owner = Owner.NOBODY
+    versions: str = ""
+    uid: str = ""
+    changed: datetime | None = None
+    by_us: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +98,7 @@ class PodStatus:
 
     class_name: str
     versions: Mapping[str, str]
-
-
-class Driver(StrEnum):
-    """The generation of the CSI driver in a cluster, by what it does to what others write (design 4)."""
-
-    V1_5 = "csi-driver 1.5"
-    V1_6_ROTATING = "csi-driver 1.6+ with rotation"
-    V1_6_STATIC = "csi-driver 1.6+ without rotation"
-    UNKNOWN = "csi-driver of unknown generation"
+    pod: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +111,29 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedObject:
+    """A vault object as the vault lists it, without its value.
+
+    Its newest version: when it was made, from when on it may be used, and whether it serves.
+    """
+
+    object: VaultObject
+    created: datetime | None
+    enabled: bool
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VaultAnswer:
-    """What the vault answered to one read: a version, or the newest first for a history, and the object's tags."""
+    """What the vault answered to one read: a version, or the newest first for a history.
+
+    The tags and times are those of the newest in it: when it was made, and from when on it may be used.
+    """
 
     materials: tuple[Material, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    not_before: datetime | None = None
 
     @property
     def version(self) -> str:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from shared.errors import FanoutError, PermanentError, TransientError
 from shared.model import VaultRead
 from shared.observed import Claim, VaultAnswer
-from shared.plan import VaultView
 from shared.ports import Vault
 from shared.reason import Reason
+from shared.view import VaultView
 
 GRACE = 0.2
 """Seconds that a cluster which has looked waits for the others."""

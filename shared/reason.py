@@ -35,6 +35,16 @@ class Reason(StrEnum):
     TOPIC_REFUSED = "topic-refused"
     TOPIC_UNREACHABLE = "topic-unreachable"
 
+    WATCH_FORBIDDEN = "watch-forbidden"
+    WATCH_NOT_FOUND = "watch-not-found"
+
+    # The job queue
+    QUEUE_FORBIDDEN = "queue-forbidden"
+    QUEUE_NOT_FOUND = "queue-not-found"
+    QUEUE_REFUSED = "queue-refused"
+    QUEUE_UNREACHABLE = "queue-unreachable"
+    MALFORMED_JOB = "malformed-job"
+
     # The plan
     PINNED = "pinned"
     NO_GRANT = "no-grant"
@@ -47,6 +57,24 @@ class Reason(StrEnum):
     MOUNT_ONLY = "mount-only"
     CONTESTED = "contested"
     TOO_MANY = "too-many"
+    UNCONCERNED = "unconcerned"
+    BAD_DECLARATION = "bad-declaration"
+    BAD_HOLD = "bad-hold"
+    OWNER_IGNORES = "owner-ignores"
+
+    # What became of it
+    OWNER_FAILING = "owner-failing"
+    NOT_CONVERGED = "not-converged"
+    KEEPS_REVERTING = "keeps-reverting"
+    RETRIES_EXHAUSTED = "retries-exhausted"
+
+    # Restarts
+    WORKLOAD_PAUSED = "workload-paused"
+    WORKLOAD_ON_DELETE = "workload-on-delete"
+    RESTART_OVERDUE = "restart-overdue"
+
+    # The event path
+    EVENTS_SILENT = "events-silent"
 
     # The clock
     DEADLINE = "deadline"
@@ -84,7 +112,27 @@ REMEDIES: dict[Reason, str] = {
     Reason.DRIVER_WOULD_REVERT: "Switch on the driver's rotation (enableSecretRotation), or restart the pods.",
     Reason.MOUNT_ONLY: "Nothing to do: pods read the new version from their mount at the driver's next rotation.",
     Reason.TOO_MANY: "Let fewer classes, Secrets and versions of one namespace depend on one vault object.",
-    Reason.CONTESTED: "Let one class feed this key of the Secret: the driver's writers would overwrite each other.",
+    Reason.CONTESTED: "Let one writer feed this Secret: several would overwrite each other.",
+    Reason.BAD_DECLARATION: "Mend the annotation keyvault-fanout.dev/objects of the Secret (docs/owned-secrets.md).",
+    Reason.BAD_HOLD: "Mend or remove the tag keyvault-fanout-hold of the vault object's newest version.",
+    Reason.OWNER_IGNORES: (
+        "Let the ExternalSecret refresh periodically (refreshPolicy Periodic with an interval above 0, or OnChange)."
+    ),
+    Reason.OWNER_FAILING: "Look at the status of the owner's resource: it reads the vault with an identity of its own.",
+    Reason.NOT_CONVERGED: (
+        "Look at the pods that still show another version: their kubelet or their identity may be the reason."
+    ),
+    Reason.KEEPS_REVERTING: "Look for another writer of the Secret (its managedFields); it puts old bytes back.",
+    Reason.RETRIES_EXHAUSTED: "Mend what the detail names, then replay the job from the queue's dead letters.",
+    Reason.EVENTS_SILENT: "Look at the vaults' Event Grid subscriptions: are they there, what do they filter?",
+    Reason.WORKLOAD_PAUSED: "Resume the workload, then restart it by hand.",
+    Reason.WORKLOAD_ON_DELETE: "Delete its pods by hand, or let its update strategy be RollingUpdate.",
+    Reason.RESTART_OVERDUE: "Look at the workloads that are still rolling; they use up the cluster's restart budget.",
+    Reason.WATCH_FORBIDDEN: "Give the app's identity the role Azure Service Bus Data Receiver on the subscription.",
+    Reason.WATCH_NOT_FOUND: "Create the subscription that WATCH_SUBSCRIPTION names, or leave the setting empty.",
+    Reason.QUEUE_FORBIDDEN: "Give the app's identity the role Azure Service Bus Data Sender on the queue.",
+    Reason.QUEUE_NOT_FOUND: "Create the queue that JOB_QUEUE names.",
+    Reason.QUEUE_REFUSED: "Make room in the queue (its quota).",
 }
 """What a person can do. A reason without a line passes by itself or needs nothing."""
 

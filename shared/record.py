@@ -1,4 +1,4 @@
-"""What an operator reads of one event: the lines that say what came, what became of each target, and how it ended.
+"""What an operator reads of one event or job: what came, what became of each target, and how it ended.
 
 Lines carry names, versions and counts. A text that quotes a manifest or a neighbour is made `plain` first.
 """
@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 from shared.errors import ConfigurationError, FanoutError
 from shared.event import IgnoredEvent, VaultEvent
+from shared.followup import Undone
+from shared.job import RefreshJob
+from shared.model import Target
 from shared.outcome import Action, TargetOutcome
 from shared.reason import Reason, remedy
 from shared.waking import Woken
@@ -70,10 +73,18 @@ def target(event: VaultEvent, outcome: TargetOutcome) -> None:
         "event %r: %s: %s",
         event.id,
         outcome.target,
-        f"{outcome.action} {versions}, resourceVersion {outcome.resource_version}"
-        if outcome.holds
-        else f"{outcome.action}, {outcome.reason}: {plain(outcome.detail)}",
+        _result(outcome, versions),
     )
+
+
+def _result(outcome: TargetOutcome, versions: str) -> str:
+    owner = f" (owner: {outcome.owner})" if outcome.owner else ""
+    if outcome.holds:
+        return f"{outcome.action} {versions}, resourceVersion {outcome.resource_version}{owner}"
+    if outcome.action is Action.NUDGED:
+        return f"{outcome.action} {', '.join(str(one.resource) for one in outcome.delegates)}{owner}"
+    reason = f", {outcome.reason}" if outcome.reason else ""
+    return f"{outcome.action}{reason}: {plain(outcome.detail)}{owner}"
 
 
 def woken(event: VaultEvent, cluster: str, result: Woken) -> None:
@@ -90,13 +101,36 @@ def woken(event: VaultEvent, cluster: str, result: Woken) -> None:
         )
 
 
+def undone(cause: VaultEvent, undone: Sequence[Undone]) -> None:
+    """Say what could not be done for now: loudly where somebody has to mend something."""
+    for one in undone[:MOST_NAMED]:
+        loud = isinstance(one.error, ConfigurationError)
+        _log.log(
+            logging.ERROR if loud else logging.WARNING,
+            "event %r: %s%s",
+            cause.id,
+            plain(str(one.error)),
+            f". {remedy(one.error.reason)}" if loud else "",
+        )
+
+
+def again(cause: VaultEvent, jobs: Sequence[RefreshJob]) -> None:
+    """Say what is tried again, and when."""
+    for job in jobs:
+        when = f"again at {job.due:%H:%M:%S}, attempt {job.attempt}"
+        what = f"to the dead letters, {job.gave_up}" if job.gave_up else when
+        _log.warning("event %r: %s: %s", cause.id, job.cluster or str(cause.object), what)
+
+
+def uncomplained(event: VaultEvent, target: Target, error: FanoutError) -> None:
+    """Say that no Kubernetes Event could be attached to a badly declared Secret."""
+    _log.warning("event %r: %s: no Event on it: %s. %s", event.id, target, plain(str(error)), remedy(error.reason))
+
+
 def ended(
     event: VaultEvent, outcomes: Sequence[TargetOutcome], errors: Sequence[FanoutError], *, told: int, seconds: float
 ) -> None:
-    """Say how an event ended: one line that counts, and one for each fault that somebody has to mend."""
-    for error in errors[:MOST_NAMED]:
-        if isinstance(error, ConfigurationError):
-            _log.error("event %r: %s. %s", event.id, plain(str(error)), remedy(error.reason))
+    """Say how an event ended, in one line that counts."""
     counts = Counter(outcome.action for outcome in outcomes)
     again = f"; tried again for {len(errors)}: {plain('; '.join(map(str, errors[:MOST_NAMED])))}" if errors else ""
     _log.log(

@@ -13,6 +13,7 @@ from shared import cluster_setting
 from shared.cluster_setting import ClusterSetting
 from shared.errors import SettingsError
 from shared.model import SecretValue
+from shared.pace import DEFAULT_PACE, Pace
 
 NAMES = (
     "KEY_VAULTS",
@@ -21,20 +22,37 @@ NAMES = (
     "ServiceBusConnection__fullyQualifiedNamespace",
     "ServiceBusConnection__clientId",
     "NOTICE_TOPIC",
+    "JOB_QUEUE",
     "AZURE_CLIENT_ID",
     "EVENT_DEADLINE_SECONDS",
     "VAULT_TIMEOUT_SECONDS",
     "CLUSTER_TIMEOUT_SECONDS",
     "CLUSTER_CONCURRENCY",
+    "BINDINGS",
     "NUDGE_PODS",
+    "SWEEP_SCHEDULE",
+    "SWEEP_LOOKBACK_SECONDS",
+    "WATCH_SUBSCRIPTION",
+    "HEARTBEAT_SECONDS",
+    "DIRECT_CLUSTERS",
+    "DIRECT_TARGETS",
+    "RETRY_DELAY_SECONDS",
+    "RETRY_LIMIT_SECONDS",
+    "CHECK_DELAY_SECONDS",
+    "CHECK_LIMIT_SECONDS",
+    "REWRITE_LIMIT",
+    "RESTART_WORKLOADS",
+    "RESTART_WINDOW_SECONDS",
+    "RESTART_BUDGET",
     "TOPIC_TIMEOUT_SECONDS",
 )
 """The settings that this package reads. The host's own (FUNCTIONS_WORKER_RUNTIME, AzureWebJobsStorage) are not here."""
 
 _VAULT_NAME = re.compile(r"[0-9a-z-]{3,24}")
-_TOPIC_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/~-]{0,258}[A-Za-z0-9])?")
+_ENTITY_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/~-]{0,258}[A-Za-z0-9])?")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _PUBLIC_SUFFIX = "vault.azure.net"
+_SCHEDULE_FIELDS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +70,11 @@ class VaultSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusSetting:
-    """How the topic is reached: by connection string, or by namespace with an identity. One of the two is empty."""
+    """How topic and queue are reached: by connection string, or by namespace with an identity. One of them is empty."""
 
     topic: str
+    queue: str
+    watch: str = ""
     connection_string: SecretValue | None = None
     namespace: str = ""
     client_id: str = ""
@@ -70,8 +90,14 @@ class Settings:
     client_id: str = ""
     nudging: bool = True
     """Whether pods that mount a refreshed Secret are annotated, so that their kubelet looks at once."""
+    pace: Pace = DEFAULT_PACE
+    """When what was done is looked at again, and how workloads are restarted."""
     deadline: float = 25.0
     """Seconds that one event may take. Event Grid waits 30 and then sends it again (azure-platform 1.4)."""
+    lookback: float = 86_400.0
+    """Seconds that the sweep looks back for versions that no event told of."""
+    heartbeat: float = 0.0
+    """Seconds without any event after which the sweep fails; 0 for never."""
     vault_timeout: float = 8.0
     """Seconds for one vault read with its retries."""
     topic_timeout: float = 5.0
@@ -83,6 +109,7 @@ class Settings:
         defaults = cluster_setting.Defaults(
             timeout=_seconds(environ, "CLUSTER_TIMEOUT_SECONDS", default=10.0, low=1.0, high=20.0),
             concurrency=_count(environ, "CLUSTER_CONCURRENCY", default=16, low=1, high=256),
+            bindings=cluster_setting.parse_bindings(environ.get("BINDINGS", "").strip() or "auto", "BINDINGS"),
         )
         topic_timeout = _seconds(environ, "TOPIC_TIMEOUT_SECONDS", default=5.0, low=3.0, high=10.0)
         return cls(
@@ -93,10 +120,42 @@ class Settings:
             bus=_bus(environ),
             client_id=environ.get("AZURE_CLIENT_ID", "").strip(),
             nudging=_switch(environ, "NUDGE_PODS", default=True),
-            deadline=_seconds(environ, "EVENT_DEADLINE_SECONDS", default=25.0, low=topic_timeout + 2.0, high=28.0),
+            pace=_pace(environ),
+            lookback=_seconds(environ, "SWEEP_LOOKBACK_SECONDS", default=86_400.0, low=600.0, high=172_800.0),
+            heartbeat=_sweep(environ),
+            deadline=_seconds(
+                environ, "EVENT_DEADLINE_SECONDS", default=25.0, low=1.5 * topic_timeout + 3.0, high=28.0
+            ),
             vault_timeout=_seconds(environ, "VAULT_TIMEOUT_SECONDS", default=8.0, low=1.0, high=20.0),
             topic_timeout=topic_timeout,
         )
+
+
+def _pace(environ: Mapping[str, str]) -> Pace:
+    first = _seconds(environ, "CHECK_DELAY_SECONDS", default=15.0, low=1.0, high=300.0)
+    return Pace(
+        first=first,
+        limit=_seconds(environ, "CHECK_LIMIT_SECONDS", default=900.0, low=first, high=86_400.0),
+        rewrites=_count(environ, "REWRITE_LIMIT", default=3, low=0, high=20),
+        window=_seconds(environ, "RESTART_WINDOW_SECONDS", default=30.0, low=1.0, high=3600.0),
+        budget=_count(environ, "RESTART_BUDGET", default=3, low=1, high=1000),
+        restarting=_switch(environ, "RESTART_WORKLOADS", default=True),
+        retry=_seconds(environ, "RETRY_DELAY_SECONDS", default=5.0, low=0.1, high=300.0),
+        patience=_seconds(environ, "RETRY_LIMIT_SECONDS", default=86_400.0, low=60.0, high=604_800.0),
+        direct=_count(environ, "DIRECT_CLUSTERS", default=8, low=0, high=1000),
+        targets=_count(environ, "DIRECT_TARGETS", default=200, low=1, high=10_000),
+    )
+
+
+def _sweep(environ: Mapping[str, str]) -> float:
+    """Read how long events may be silent, and check what the sweep needs from the host."""
+    schedule = _required(environ, "SWEEP_SCHEDULE", "a schedule of six fields, such as 0 */15 * * * *")
+    if len(schedule.split()) != _SCHEDULE_FIELDS:
+        raise SettingsError("SWEEP_SCHEDULE is wrong; expected a schedule of six fields, such as 0 */15 * * * *")
+    silence = _seconds(environ, "HEARTBEAT_SECONDS", default=0.0, low=0.0, high=2_592_000.0)
+    if silence and not environ.get("WATCH_SUBSCRIPTION", "").strip():
+        raise SettingsError("HEARTBEAT_SECONDS needs WATCH_SUBSCRIPTION; without it nobody hears whether events come")
+    return silence
 
 
 def _required(environ: Mapping[str, str], name: str, expected: str) -> str:
@@ -139,8 +198,15 @@ def _vault_url(name: str, text: str) -> str:
 
 def _bus(environ: Mapping[str, str]) -> BusSetting:
     topic = environ.get("NOTICE_TOPIC", "").strip() or "keyvault-changes"
-    if not _TOPIC_NAME.fullmatch(topic):
-        raise SettingsError("NOTICE_TOPIC is no topic name; expected letters, digits, '.', '-', '_' and '/'")
+    queue = _required(environ, "JOB_QUEUE", "the name of the queue for jobs, which the host listens to as well")
+    watch = environ.get("WATCH_SUBSCRIPTION", "").strip()
+    for setting, kind, name in (
+        ("NOTICE_TOPIC", "topic", topic),
+        ("JOB_QUEUE", "queue", queue),
+        ("WATCH_SUBSCRIPTION", "subscription", watch or "none"),
+    ):
+        if not _ENTITY_NAME.fullmatch(name):
+            raise SettingsError(f"{setting} is no {kind} name; expected letters, digits, '.', '-', '_' and '/'")
     text = environ.get("ServiceBusConnection", "").strip()
     namespace = environ.get("ServiceBusConnection__fullyQualifiedNamespace", "").strip().lower()
     if bool(text) == bool(namespace):
@@ -156,13 +222,13 @@ def _bus(environ: Mapping[str, str]) -> BusSetting:
                 "ServiceBusConnection is no connection string; expected "
                 "Endpoint=sb://HOST/;SharedAccessKeyName=NAME;SharedAccessKey=KEY"
             )
-        return BusSetting(topic=topic, connection_string=SecretValue(text.encode()))
+        return BusSetting(topic=topic, queue=queue, watch=watch, connection_string=SecretValue(text.encode()))
     if not _HOST_NAME.fullmatch(namespace):
         raise SettingsError(
             "ServiceBusConnection__fullyQualifiedNamespace is no host name; expected NAME.servicebus.windows.net"
         )
     client_id = environ.get("ServiceBusConnection__clientId", "").strip()
-    return BusSetting(topic=topic, namespace=namespace, client_id=client_id)
+    return BusSetting(topic=topic, queue=queue, watch=watch, namespace=namespace, client_id=client_id)
 
 
 def _seconds(environ: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:

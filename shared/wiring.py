@@ -12,15 +12,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from shared import driver
 from shared.cluster_setting import ClusterSetting
 from shared.csi import classes
 from shared.edges import credential, kube_access
-from shared.edges.bus import ServiceBusTopic
+from shared.edges.bus import ServiceBusQueue, ServiceBusTopic, ServiceBusWatch
 from shared.edges.cluster import KubernetesCluster
 from shared.edges.kube_api import KubeApi
 from shared.edges.vault import KeyVault
-from shared.pipeline import Limits, ListedVault, Neighbours, Pipeline
+from shared.neighbours import Limits, ListedVault, Neighbours
+from shared.pipeline import Pipeline, utc_now
 from shared.settings import Settings
+from shared.sweeping import Sweeper
+from shared.working import Worker
 
 _HOSTED = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
@@ -38,6 +42,14 @@ class Fanout:
     async def handle(self, payload: str) -> None:
         """Handle one delivery of Event Grid's. Raises what has to be tried again (see `Pipeline.handle`)."""
         await self._assembly().pipeline.handle(payload)
+
+    async def work(self, body: bytes) -> None:
+        """Do one job of the queue. Raises what has to come again (see `Worker.handle`)."""
+        await self._assembly().worker.handle(body)
+
+    async def sweep(self) -> None:
+        """Find what no event told. Raises what failed, after the rest was done (see `Sweeper.run`)."""
+        await self._assembly().sweeper.run()
 
     async def close(self) -> None:
         """Close the clients of the running loop; the next event would make new ones."""
@@ -74,21 +86,40 @@ class Assembly:
             )
             for listed in settings.vaults
         }
+        others = {one.client_id for one in settings.clusters if one.client_id}
+        identities = {client_id: credential.make(hosted=hosted, client_id=client_id) for client_id in sorted(others)}
         clusters = [
-            _cluster(one, partial(kube_access.connect, one, identity, proxies=proxies)) for one in settings.clusters
+            _cluster(one, partial(kube_access.connect, one, identities.get(one.client_id, identity), proxies=proxies))
+            for one in settings.clusters
         ]
-        bus = ServiceBusTopic(
-            topic=settings.bus.topic,
-            timeout=settings.topic_timeout,
-            connection_string=settings.bus.connection_string,
-            namespace=settings.bus.namespace,
-            credential=bus_identity,
-        )
-        self._closing: list[Any] = [*[one.vault for one in vaults.values()], *clusters, bus, identity]
+        reached: dict[str, Any] = {
+            "timeout": settings.topic_timeout,
+            "connection_string": settings.bus.connection_string,
+            "namespace": settings.bus.namespace,
+            "credential": bus_identity,
+        }
+        bus = ServiceBusTopic(topic=settings.bus.topic, **reached)
+        queue = ServiceBusQueue(queue=settings.bus.queue, **reached)
+        self._closing: list[Any] = [*[one.vault for one in vaults.values()], *clusters, bus, queue, identity]
+        self._closing += identities.values()
         if bus_identity is not identity:
             self._closing.append(bus_identity)
-        limits = Limits(deadline=settings.deadline, telling=settings.topic_timeout, nudging=settings.nudging)
-        self.pipeline = Pipeline(Neighbours(vaults=vaults, clusters=clusters, bus=bus), limits)
+        limits = Limits(
+            deadline=settings.deadline,
+            telling=settings.topic_timeout,
+            nudging=settings.nudging,
+            pace=settings.pace,
+            lookback=settings.lookback,
+            heartbeat=settings.heartbeat,
+        )
+        watched = settings.bus.watch
+        watch = ServiceBusWatch(topic=settings.bus.topic, subscription=watched, **reached) if watched else None
+        neighbours = Neighbours(vaults=vaults, clusters=clusters, bus=bus, queue=queue, watch=watch)
+        self.pipeline = Pipeline(neighbours, limits)
+        self.worker = Worker(neighbours, limits, now=utc_now)
+        self.sweeper = Sweeper(neighbours, limits, now=utc_now)
+        if watch is not None:
+            self._closing.append(watch)
 
     async def close(self) -> None:
         """Close every client; one that fails to does not keep the others open."""
@@ -104,7 +135,14 @@ def _cluster(setting: ClusterSetting, connect: Callable[[], Any]) -> KubernetesC
         separate_files=flags.separate_files,
         azure_stack_suffix=flags.azure_stack_suffix,
     )
-    return KubernetesCluster(setting.name, api, timeout=setting.timeout, provider=provider)
+    return KubernetesCluster(
+        setting.name,
+        api,
+        timeout=setting.timeout,
+        provider=provider,
+        bindings=setting.bindings,
+        driver=driver.parse_override(setting.driver),
+    )
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:

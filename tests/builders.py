@@ -7,20 +7,27 @@ the key `password` of the Secret `shop/web-secret`, and a pod mounted it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from shared import job_message
 from shared.csi import classes
 from shared.csi.classes import SecretProviderClass
 from shared.errors import DriverWouldFail
 from shared.event import EventKind, VaultEvent
+from shared.job import Job
 from shared.model import ObjectType, SecretValue, VaultObject
+from shared.neighbours import Limits, ListedVault, Neighbours
 from shared.notice import NoticeType
+from shared.nudge import Pod
 from shared.observed import KubernetesSecret, PodStatus, RefusedClass
-from shared.pipeline import Limits, ListedVault, Neighbours, Pipeline
+from shared.pipeline import Pipeline
+from shared.sweep import Swept
+from shared.sweeping import Sweeper
+from shared.working import Worker
 
-from .fakes import FakeBus, FakeCluster, FakeVault, Life, Script
+from .fakes import NOW, FakeBus, FakeCluster, FakeQueue, FakeVault, FakeWatch, Life, Script
 
 VAULT = "kv-shop"
 HOST = "kv-shop.vault.azure.net"
@@ -28,7 +35,6 @@ URL = f"https://{HOST}"
 NAME = "db-password"
 ABOUT = VaultObject(vault=VAULT, type=ObjectType.SECRET, name=NAME)
 PLACE = "shop/web-secret"
-NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 TOPIC = "/subscriptions/0000/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/kv-shop"
 
 EVENTS = Path(__file__).parent / "events"
@@ -148,7 +154,7 @@ def build_secret(place: str = PLACE, data: Mapping[str, str] | None = None, **fi
 
 def build_mount(version: str, *, name: str = NAME, class_name: str = "web") -> PodStatus:
     """Build what the driver notes about a pod that mounted one secret."""
-    return PodStatus(class_name=class_name, versions={f"secret/{name}": version})
+    return PodStatus(class_name=class_name, versions={f"secret/{name}": version}, pod=f"{class_name}-0")
 
 
 @dataclass(slots=True)
@@ -160,9 +166,13 @@ class World:
     limits: Limits = field(default_factory=lambda: Limits(deadline=5.0, telling=1.0))
     vault: FakeVault = field(init=False)
     bus: FakeBus = field(init=False)
+    queue: FakeQueue = field(init=False)
+    watch: FakeWatch = field(init=False)
+    time: datetime = NOW
 
     def __post_init__(self) -> None:
-        self.vault, self.bus = FakeVault(self.life), FakeBus(self.life)
+        self.vault, self.bus, self.queue = FakeVault(self.life), FakeBus(self.life), FakeQueue(self.life)
+        self.watch = FakeWatch(self.bus, self.life)
 
     @property
     def cluster(self) -> FakeCluster:
@@ -171,17 +181,42 @@ class World:
 
     def build_pipeline(self) -> Pipeline:
         """Start a process: it knows nothing that is not in the neighbours."""
+        return Pipeline(self._neighbours(), self.limits, now=lambda: self.time)
+
+    def _neighbours(self) -> Neighbours:
         listed = ListedVault(vault=self.vault, url=URL, host=HOST)
-        neighbours = Neighbours(vaults={VAULT: listed}, clusters=self.clusters, bus=self.bus)
-        return Pipeline(neighbours, self.limits)
+        return Neighbours(
+            vaults={VAULT: listed}, clusters=self.clusters, bus=self.bus, queue=self.queue, watch=self.watch
+        )
+
+    async def sweep(self) -> Swept:
+        """Let a fresh process sweep."""
+        return await Sweeper(self._neighbours(), self.limits, now=lambda: self.time).run()
+
+    async def work(self) -> Job:
+        """Let the time pass until the next job is due, and let a fresh process do it."""
+        due = self.queue.take()
+        self.time = max(self.time, due.due)
+        self._agree_on_the_time()
+        await Worker(self._neighbours(), self.limits, now=lambda: self.time).handle(job_message.compose(due))
+        return due
+
+    async def work_all(self, most: int = 50) -> list[Job]:
+        """Do jobs until none is waiting."""
+        done: list[Job] = []
+        while self.queue.waiting:
+            assert len(done) < most, "jobs without end"
+            done.append(await self.work())
+        return done
 
     async def deliver(self, payload: str | bytes) -> None:
         """Deliver to a fresh process, as Event Grid's redelivery may."""
+        self._agree_on_the_time()
         await self.build_pipeline().handle(payload)
 
-    def rotate(self, value: str, name: str = NAME) -> str:
+    def rotate(self, value: str, name: str = NAME, *, tags: Mapping[str, str] | None = None) -> str:
         """Put a new version into the vault and return the event about it."""
-        return build_payload(self.vault.put(name, value), name=name)
+        return build_payload(self.vault.put(name, value, tags=tags), name=name)
 
     def newest(self, name: str = NAME) -> str:
         """Return the id of the newest version in the vault."""
@@ -200,8 +235,18 @@ class World:
         """Return every call to any neighbour."""
         return [call for script in self._scripts() for call in script.calls]
 
+    def _agree_on_the_time(self) -> None:
+        for cluster in self.clusters:
+            cluster.time = self.time
+
     def _scripts(self) -> list[Script]:
-        return [self.vault.script, self.bus.script, *[cluster.script for cluster in self.clusters]]
+        return [
+            self.vault.script,
+            self.bus.script,
+            self.queue.script,
+            self.watch.script,
+            *[cluster.script for cluster in self.clusters],
+        ]
 
 
 def build_world(*places: str, clusters: Sequence[str] = ("aks-one",), limits: Limits | None = None) -> World:
@@ -225,4 +270,6 @@ def bind(cluster: FakeCluster, place: str, mounted: str, *, class_name: str = ""
     name = class_name or secret.removesuffix("-secret")
     cluster.views.append(build_class(namespace=namespace, name=name, secrets=[build_secret_object(secret)]))
     cluster.mounts.setdefault(namespace, []).append(build_mount(mounted, class_name=name))
+    pod = Pod(name=f"{name}-0", secrets=frozenset(), classes=frozenset(), woken_for="")
+    cluster.running.setdefault(namespace, []).append(pod)
     cluster.put(build_secret(place))

@@ -10,16 +10,39 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
+from shared import job as jobs
+from shared import job_message
 from shared.csi import render
+from shared.delegate import Delegate, Progress
 from shared.errors import ConflictError, PermanentError
-from shared.model import ObjectType, SecretMaterial, SecretValue, VaultRead
+from shared.external_secrets.declaration import ExternalSecret
+from shared.external_secrets.stores import Store
+from shared.job import Job
+from shared.model import ObjectType, SecretMaterial, SecretValue, VaultObject, VaultRead
 from shared.notice import ChangeNotice, NoticeType
 from shared.nudge import Pod
-from shared.observed import Claim, ClassView, Driver, KubernetesSecret, PodStatus, VaultAnswer
+from shared.observed import (
+    Claim,
+    ClassView,
+    Driver,
+    KubernetesSecret,
+    ListedObject,
+    PodStatus,
+    SecretState,
+    VaultAnswer,
+)
+from shared.owned import VERSIONS, Declaration, RefusedDeclaration
+from shared.ports import Heard
 from shared.reason import Reason
+from shared.secret_sync import SecretSync
+from shared.workload import Workload
 
 Action = Callable[[], Awaitable[None]]
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
 class ProcessDied(BaseException):
@@ -135,6 +158,8 @@ class _Stored:
     material: SecretMaterial
     tags: Mapping[str, str]
     enabled: bool = True
+    created: datetime | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -142,6 +167,7 @@ class FakeVault:
     """Secrets with their versions, oldest first. As in Key Vault the newest counts, also when it is disabled."""
 
     life: Life = field(default_factory=Life)
+    name: str = "kv-shop"
     script: Script = field(init=False)
     versions: dict[str, list[_Stored]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
@@ -157,13 +183,17 @@ class FakeVault:
         tags: Mapping[str, str] | None = None,
         content_type: str | None = None,
         key_id: str | None = None,
+        created: datetime | None = None,
+        not_before: datetime | None = None,
     ) -> str:
         """Add a version and return its id."""
         version = f"{name.encode().hex()[:8]:0<8}{len(self.versions.get(name, ())) + 1:024x}"
         material = SecretMaterial(
             version=version, value=SecretValue(value.encode()), content_type=content_type, key_id=key_id
         )
-        self.versions.setdefault(name, []).append(_Stored(material=material, tags=tags or {}))
+        self.versions.setdefault(name, []).append(
+            _Stored(material=material, tags=tags or {}, created=created, not_before=not_before)
+        )
         return version
 
     def enable(self, name: str, *, enabled: bool) -> None:
@@ -180,6 +210,30 @@ class FakeVault:
         async with self.script.call("confirms", claim.name):
             known = {stored.material.version for stored in self._find(claim.type, claim.name)}
         return not known.isdisjoint(claim.versions)
+
+    async def inventory(self) -> Sequence[ListedObject]:
+        """List every secret with the time of its newest version."""
+        async with self.script.call("inventory", ""):
+            return [
+                ListedObject(
+                    object=VaultObject(
+                        vault=self.name,
+                        type=ObjectType.CERT if stored[-1].material.key_id else ObjectType.SECRET,
+                        name=name,
+                    ),
+                    created=stored[-1].created,
+                    enabled=stored[-1].enabled,
+                    not_before=stored[-1].not_before,
+                )
+                for name, stored in self.versions.items()
+                if name not in self.deleted
+            ]
+
+    async def newest(self, about: VaultObject) -> str:
+        """Tell the newest enabled version."""
+        async with self.script.call("newest", about.name):
+            enabled = [one.material.version for one in self._find(ObjectType.SECRET, about.name) if one.enabled]
+            return enabled[-1] if enabled else ""
 
     def _find(self, type_: ObjectType, name: str) -> Sequence[_Stored]:
         if type_ is not ObjectType.SECRET or name in self.deleted or name not in self.versions:
@@ -202,7 +256,13 @@ class FakeVault:
             selected = [by_version[wanted]]
         if any(not one.enabled for one in selected):
             raise PermanentError(f"{read.name}: 403 SecretDisabled", reason=Reason.OBJECT_DISABLED)
-        return VaultAnswer(materials=tuple(one.material for one in selected), tags=selected[0].tags if selected else {})
+        newest = selected[0] if selected else None
+        return VaultAnswer(
+            materials=tuple(one.material for one in selected),
+            tags=newest.tags if newest else {},
+            created=newest.created if newest else None,
+            not_before=newest.not_before if newest else None,
+        )
 
 
 @dataclass(slots=True)
@@ -218,6 +278,17 @@ class FakeCluster:
     secrets: dict[str, KubernetesSecret] = field(default_factory=dict)
     history: dict[str, list[KubernetesSecret]] = field(default_factory=dict)
     writes: int = 0
+    time: datetime = NOW
+    declared: list[Declaration | RefusedDeclaration] = field(default_factory=list)
+    external_secrets: list[ExternalSecret] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+    secret_syncs: list[SecretSync] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    standing: dict[str, Progress] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
+    opted_in: list[Workload] = field(default_factory=list)
+    restarts: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    restarter: str = ""
     running: dict[str, list[Pod]] = field(default_factory=dict)
     woken: dict[str, list[str]] = field(default_factory=dict)
     script: Script = field(init=False)
@@ -275,14 +346,93 @@ class FakeCluster:
                 replace(one, woken_for=state) if one.name == pod else one for one in self.running[namespace]
             ]
 
-    async def write(self, secret: KubernetesSecret, data: Mapping[str, SecretValue]) -> str:
+    async def owned(self) -> Sequence[Declaration | RefusedDeclaration]:
+        """List what was put into `declared`."""
+        async with self.script.call("owned", ""):
+            return list(self.declared)
+
+    async def external(self) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
+        """List what was put into `external_secrets` and `stores`."""
+        async with self.script.call("external", ""):
+            return list(self.external_secrets), list(self.stores)
+
+    async def syncs(self) -> Sequence[SecretSync]:
+        """List what was put into `secret_syncs`."""
+        async with self.script.call("syncs", ""):
+            return list(self.secret_syncs)
+
+    async def secret_version(self, namespace: str, name: str) -> str | None:
+        """Read a Secret's resourceVersion as it is now."""
+        async with self.script.call("secret_version", f"{namespace}/{name}"):
+            found = self.secrets.get(f"{namespace}/{name}")
+            return found.resource_version if found else None
+
+    async def secret_state(self, namespace: str, name: str) -> SecretState | None:
+        """Read what a Secret's metadata tells."""
+        place = f"{namespace}/{name}"
+        async with self.script.call("secret_state", place):
+            found = self.secrets.get(place)
+            if found is None:
+                return None
+            return SecretState(
+                resource_version=found.resource_version,
+                changed=found.changed,
+                by_us=found.by_us,
+                versions=found.versions,
+            )
+
+    async def complain(self, secret: KubernetesSecret, message: str) -> None:
+        """Note the first complaint about each state of a Secret."""
+        place = f"{secret.namespace}/{secret.name}"
+        async with self.script.call("complain", place):
+            self.complaints.setdefault(f"{place}@{secret.resource_version}", message)
+
+    async def ask(self, delegate: Delegate, state: str) -> None:
+        """Note who was asked for what."""
+        async with self.script.call("ask", str(delegate.resource)):
+            self.asked.append((str(delegate.resource), state))
+
+    async def progress(self, delegate: Delegate, since: datetime) -> Progress | None:
+        """Tell what was put into `standing`."""
+        async with self.script.call("progress", str(delegate.resource)):
+            del since
+            return self.standing.get(str(delegate.resource))
+
+    async def workloads(self) -> Sequence[Workload]:
+        """List what was put into `opted_in`."""
+        async with self.script.call("workloads", ""):
+            return list(self.opted_in)
+
+    async def restart(self, workload: Workload, patch: Mapping[str, Any]) -> None:
+        """Note the restart, and on the workload what it was for."""
+        async with self.script.call("restart", str(workload)):
+            if workload not in self.opted_in:
+                raise ConflictError(f"{workload}: 409 Conflict", reason=Reason.SECRET_CONFLICT)
+            self.restarts.append((str(workload), patch))
+
+    async def hold_restarts(self, holder: str) -> bool:
+        """Take the right if nobody has it."""
+        async with self.script.call("hold_restarts", ""):
+            self.restarter = self.restarter or holder
+            return self.restarter == holder
+
+    async def release_restarts(self, holder: str) -> None:
+        """Give the right back."""
+        async with self.script.call("release_restarts", ""):
+            self.restarter = "" if self.restarter == holder else self.restarter
+
+    async def write(
+        self, secret: KubernetesSecret, data: Mapping[str, SecretValue], annotations: Mapping[str, str]
+    ) -> str:
         """Merge into the Secret if it is still the one that was read."""
         place = f"{secret.namespace}/{secret.name}"
         async with self.script.call("write", place):
             current = self.secrets.get(place)
             if current is None or current.resource_version != secret.resource_version:
                 raise ConflictError(f"{place}: 409 Conflict", reason=Reason.SECRET_CONFLICT)
-            stored = self.put(replace(current, data={**current.data, **data}))
+            versions = annotations.get(VERSIONS, current.versions)
+            written = replace(current, data={**current.data, **data}, versions=versions)
+            stored = self.put(replace(written, changed=self.time, by_us=True))
             self.writes += 1
         return stored.resource_version
 
@@ -311,3 +461,63 @@ class FakeBus:
                     self.dropped.append(notice)
                 else:
                     self.kept[notice.id] = notice
+
+
+@dataclass(slots=True)
+class FakeQueue:
+    """A job queue with duplicate detection: what waits in it by message id, in the order of `due`, and all ids ever."""
+
+    life: Life = field(default_factory=Life)
+    waiting: dict[str, Job] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    bodies: list[bytes] = field(default_factory=list)
+    script: Script = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.script = Script(self.life)
+
+    async def schedule(self, scheduled: Sequence[Job]) -> None:
+        """Take one job after the other, as it comes out of a message."""
+        for one in scheduled:
+            async with self.script.call("schedule", type(one).__name__):
+                identifier, body = jobs.identify(one), job_message.compose(one)
+                self.bodies.append(body)
+                if identifier not in self.known:
+                    self.known.add(identifier)
+                    self.waiting[identifier] = job_message.parse(body)
+
+    def take(self) -> Job:
+        """Take the job that is due first."""
+        identifier = min(self.waiting, key=lambda key: self.waiting[key].due)
+        return self.waiting.pop(identifier)
+
+
+@dataclass(slots=True)
+class FakeWatch:
+    """A subscription that keeps the notices about objects which the bus took, with the time of each."""
+
+    bus: FakeBus
+    life: Life = field(default_factory=Life)
+    times: dict[str, datetime] = field(default_factory=dict)
+    script: Script = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.script = Script(self.life)
+
+    async def heard(self) -> Heard:
+        """Look through what was told."""
+        async with self.script.call("heard", ""):
+            told = [one for one in self.bus.kept.values() if one.type is NoticeType.OBJECT_NEW_VERSION]
+            versions = {
+                (
+                    VaultObject(
+                        vault=one.properties["vault"],
+                        type=ObjectType(one.properties["objectType"]),
+                        name=one.properties["object"],
+                    ),
+                    one.properties["version"],
+                ): one.properties["origin"] == "event"
+                for one in told
+            }
+            by_event = [self.times.get(one.id, NOW) for one in told if one.properties["origin"] == "event"]
+            return Heard(versions=versions, newest=max(by_event, default=None))

@@ -1,49 +1,49 @@
-"""The Service Bus topic as a `ports.Bus`: one long-lived sender behind one task.
+"""Service Bus: the topic as a `ports.Bus`, the job queue as a `ports.Queue`, a subscription as a `ports.Watch`.
 
-The SDK's sender corrupts itself when two tasks use it at once, its sends have no time-out by default, and one refusal
-leaves it waiting for ever (local-stack 1.5, 1.7). So sends are one after another, each has a limit, and a sender
-whose send did not end well is thrown away.
+How messages go out is in `outlet`.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.servicebus import ServiceBusMessage, exceptions
-from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from azure.core.exceptions import AzureError
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
-from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError, describe_fault
-from shared.model import SecretValue
-from shared.notice import CONTENT_TYPE, ChangeNotice
+from shared import job, job_message
+from shared.edges.outlet import Outlet, Reasons, translate
+from shared.errors import FanoutError, TransientError
+from shared.job import Job
+from shared.model import ObjectType, SecretValue, VaultObject
+from shared.notice import CONTENT_TYPE, ChangeNotice, Origin
+from shared.ports import Heard
 from shared.reason import Reason
 
-_CONFIGURATION: dict[type[Exception], Reason] = {
-    exceptions.ServiceBusAuthenticationError: Reason.TOPIC_FORBIDDEN,
-    exceptions.ServiceBusAuthorizationError: Reason.TOPIC_FORBIDDEN,
-    exceptions.MessagingEntityNotFoundError: Reason.TOPIC_NOT_FOUND,
-    exceptions.MessagingEntityDisabledError: Reason.TOPIC_NOT_FOUND,
-    exceptions.ServiceBusQuotaExceededError: Reason.TOPIC_REFUSED,
-    ClientAuthenticationError: Reason.TOPIC_FORBIDDEN,
-}
+TOPIC_REASONS = Reasons(
+    forbidden=Reason.TOPIC_FORBIDDEN,
+    not_found=Reason.TOPIC_NOT_FOUND,
+    refused=Reason.TOPIC_REFUSED,
+    unreachable=Reason.TOPIC_UNREACHABLE,
+)
+WATCH_REASONS = Reasons(
+    forbidden=Reason.WATCH_FORBIDDEN,
+    not_found=Reason.WATCH_NOT_FOUND,
+    refused=Reason.TOPIC_REFUSED,
+    unreachable=Reason.TOPIC_UNREACHABLE,
+)
+QUEUE_REASONS = Reasons(
+    forbidden=Reason.QUEUE_FORBIDDEN,
+    not_found=Reason.QUEUE_NOT_FOUND,
+    refused=Reason.QUEUE_REFUSED,
+    unreachable=Reason.QUEUE_UNREACHABLE,
+)
 
-_log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True, eq=False)
-class _Share:
-    """What one caller hands in, and what became of it."""
-
-    messages: list[ServiceBusMessage]
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    error: FanoutError | None = None
-
-    def settle(self, error: FanoutError | None) -> None:
-        self.error = error
-        self.settled.set()
+_PAGE = 250
+_LONG_LOOK = 6
 
 
 class ServiceBusTopic:
@@ -58,147 +58,130 @@ class ServiceBusTopic:
         namespace: str = "",
         credential: AsyncTokenCredential | None = None,
     ) -> None:
-        self._topic = topic
-        self._timeout = timeout
-        self._waiting: list[_Share] = []
-        self._pump: asyncio.Task[None] | None = None
-        self._sender: ServiceBusSender | None = None
-        self._closing: set[asyncio.Task[None]] = set()
-        if connection_string is not None:
-            self._client = ServiceBusClient.from_connection_string(
-                connection_string.reveal().decode(),
-                retry_total=1,
-                retry_backoff_factor=0.2,
-                retry_backoff_max=1,
-                try_timeout=timeout,
-            )
-        elif credential is not None:
-            self._client = ServiceBusClient(
-                namespace,
-                credential,
-                retry_total=1,
-                retry_backoff_factor=0.2,
-                retry_backoff_max=1,
-                try_timeout=timeout,
-            )
-        else:
-            raise ValueError("a topic needs a connection string, or a namespace and a credential")
+        self._client = _client(timeout, connection_string, namespace, credential)
+        self._outlet = Outlet(
+            topic, timeout=timeout, open_sender=lambda: self._client.get_topic_sender(topic), reasons=TOPIC_REASONS
+        )
 
     async def publish(self, notices: Sequence[ChangeNotice]) -> None:
-        """Send every notice, or raise.
-
-        What several callers hand in while a send is under way goes out together, in as few batches as the size limit
-        allows. A task of the topic's own sends, so that a caller who is cut off cuts nobody else off. Raises
-        `TransientError`, `ConfigurationError` (role, topic, quota) or `PermanentError` (a notice is too large; the
-        others of its caller were sent).
-        """
-        if not notices:
-            return
-        share = _Share(messages=[_message(notice) for notice in notices])
-        self._waiting.append(share)
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._send_waiting())
-        try:
-            await share.settled.wait()
-        finally:
-            if share in self._waiting:
-                self._waiting.remove(share)
-        if share.error is not None:
-            raise share.error
+        """Send every notice, or raise (see `Outlet.send`)."""
+        await self._outlet.send([_notice(one) for one in notices])
 
     async def close(self) -> None:
         """Close the sender and the client. What was not sent yet fails."""
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
-        self._discard()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._outlet.close()
         await self._client.close()
 
-    async def _send_waiting(self) -> None:
-        """Send until nobody waits any more."""
-        while self._waiting:
-            shares, self._waiting = self._waiting, []
-            try:
-                error = await self._try([message for share in shares for message in share.messages])
-                for share in shares:
-                    alone = isinstance(error, PermanentError) and len(shares) > 1
-                    share.settle(await self._try(share.messages) if alone else error)
-            finally:
-                for share in shares:
-                    if not share.settled.is_set():
-                        share.settle(
-                            TransientError(f"{self._topic}: the send was cut off", reason=Reason.TOPIC_UNREACHABLE)
-                        )
 
-    async def _try(self, messages: list[ServiceBusMessage]) -> FanoutError | None:
-        """Send within the time-out; return what went wrong. Whatever cut a send off, its sender is not used again."""
-        well = False
+class ServiceBusQueue:
+    """The job queue, reached as the topic is. Jobs are received by the host."""
+
+    def __init__(
+        self,
+        *,
+        queue: str,
+        timeout: float,
+        connection_string: SecretValue | None = None,
+        namespace: str = "",
+        credential: AsyncTokenCredential | None = None,
+    ) -> None:
+        self._client = _client(timeout, connection_string, namespace, credential)
+        self._outlet = Outlet(
+            queue, timeout=timeout, open_sender=lambda: self._client.get_queue_sender(queue), reasons=QUEUE_REASONS
+        )
+
+    async def schedule(self, jobs: Sequence[Job]) -> None:
+        """Put every job on the queue for its own time, or raise (see `Outlet.send`)."""
+        await self._outlet.send([_job(one) for one in jobs])
+
+    async def close(self) -> None:
+        """Close the sender and the client. What was not sent yet fails."""
+        await self._outlet.close()
+        await self._client.close()
+
+
+class ServiceBusWatch:
+    """A subscription that keeps what was told of objects: it is looked through, and nothing is taken out."""
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        subscription: str,
+        timeout: float,
+        connection_string: SecretValue | None = None,
+        namespace: str = "",
+        credential: AsyncTokenCredential | None = None,
+    ) -> None:
+        self._topic, self._subscription, self._timeout = topic, subscription, timeout
+        self._client = _client(timeout, connection_string, namespace, credential)
+
+    async def heard(self) -> Heard:
+        """Look through all that the subscription keeps; a link of its own each time, because sweeps are far apart."""
+        failure: FanoutError
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._send(messages)
-            well = True
+            async with (
+                asyncio.timeout(self._timeout * _LONG_LOOK),
+                self._client.get_subscription_receiver(self._topic, self._subscription) as receiver,
+            ):
+                return await self._look_through(receiver)
         except TimeoutError:
-            return TransientError(
-                f"{self._topic}: no answer within {self._timeout:g} s", reason=Reason.TOPIC_UNREACHABLE
+            failure = TransientError(
+                f"{self._subscription}: not looked through in time", reason=Reason.TOPIC_UNREACHABLE
             )
         except (AzureError, ValueError) as error:
-            return _translate(error, self._topic)
-        except Exception as error:  # noqa: BLE001 - the task must live on, or those who wait behind wait for ever
-            # Its text may quote what was sent, so only where it came from is logged.
-            _log.error("%s: a fault while sending: %s", self._topic, describe_fault(error))
-            return TransientError(f"{self._topic}: {type(error).__name__}", reason=Reason.UNEXPECTED)
-        finally:
-            if not well:
-                self._discard()
-        return None
+            failure = translate(error, f"{self._topic}/{self._subscription}", WATCH_REASONS)
+        raise failure
 
-    async def _send(self, messages: list[ServiceBusMessage]) -> None:
-        """Send in batches; raise for messages that fit into none after the others were sent."""
-        if self._sender is None:
-            self._sender = self._client.get_topic_sender(self._topic)
-        if len(messages) == 1:
-            await self._sender.send_messages(messages[0], timeout=self._timeout)
-            return
-        too_large: exceptions.MessageSizeExceededError | None = None
-        batch = await self._sender.create_message_batch()
-        for message in messages:
-            try:
-                batch.add_message(message)
-                continue
-            except exceptions.MessageSizeExceededError as error:
-                if len(batch) == 0:
-                    too_large = error
-                    continue
-            await self._sender.send_messages(batch, timeout=self._timeout)
-            batch = await self._sender.create_message_batch()
-            try:
-                batch.add_message(message)
-            except exceptions.MessageSizeExceededError as error:
-                too_large = error
-        if len(batch) > 0:
-            await self._sender.send_messages(batch, timeout=self._timeout)
-        if too_large is not None:
-            raise too_large
+    async def _look_through(self, receiver: ServiceBusReceiver) -> Heard:
+        versions: dict[tuple[VaultObject, str], bool] = {}
+        newest: datetime | None = None
+        position = 1
+        while page := await receiver.peek_messages(_PAGE, sequence_number=position, timeout=self._timeout):
+            for message in page:
+                position = max(position, (message.sequence_number or 0) + 1)
+                told = {_text(name): _text(value) for name, value in (message.application_properties or {}).items()}
+                if told.get("objectType") not in set(ObjectType):
+                    continue  # not ours
+                about = VaultObject(
+                    vault=told.get("vault", ""), type=ObjectType(told["objectType"]), name=told.get("object", "")
+                )
+                by_event = told.get("origin") == Origin.EVENT
+                place = about, told.get("version", "")
+                versions[place] = by_event or versions.get(place, False)
+                at = message.enqueued_time_utc
+                if by_event and at is not None:
+                    newest = max(newest or at, at)
+        return Heard(versions=versions, newest=newest)
 
-    def _discard(self) -> None:
-        """Forget the sender and close it beside the way: closing waits for quiet reads of half a second."""
-        sender, self._sender = self._sender, None
-        if sender is not None:
-            task = asyncio.create_task(_close(sender))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+    async def close(self) -> None:
+        """Close the client."""
+        await self._client.close()
 
 
-async def _close(sender: ServiceBusSender) -> None:
-    try:
-        async with asyncio.timeout(5):
-            await sender.close()
-    except Exception as error:  # noqa: BLE001 - a broken link may fail to close in any way, and is gone anyhow
-        _log.debug("closing a broken sender failed: %s", type(error).__name__)
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _message(notice: ChangeNotice) -> ServiceBusMessage:
+def _client(
+    timeout: float, connection_string: SecretValue | None, namespace: str, credential: AsyncTokenCredential | None
+) -> ServiceBusClient:
+    if connection_string is not None:
+        return ServiceBusClient.from_connection_string(
+            connection_string.reveal().decode(),
+            retry_total=1,
+            retry_backoff_factor=0.2,
+            retry_backoff_max=1,
+            try_timeout=timeout,
+        )
+    if credential is None:
+        raise ValueError("Service Bus needs a connection string, or a namespace and a credential")
+    return ServiceBusClient(
+        namespace, credential, retry_total=1, retry_backoff_factor=0.2, retry_backoff_max=1, try_timeout=timeout
+    )
+
+
+def _notice(notice: ChangeNotice) -> ServiceBusMessage:
     properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = {}
     properties.update(notice.properties)
     return ServiceBusMessage(
@@ -211,14 +194,11 @@ def _message(notice: ChangeNotice) -> ServiceBusMessage:
     )
 
 
-def _translate(error: Exception, topic: str) -> FanoutError:
-    text = f"{topic}: {type(error).__name__}"
-    if isinstance(error, exceptions.MessageSizeExceededError):
-        return PermanentError(text, reason=Reason.TOPIC_REFUSED)
-    if isinstance(error, ValueError):
-        # The SDK's own check of its arguments: the connection string names another entity.
-        return ConfigurationError(text, reason=Reason.TOPIC_REFUSED)
-    for kind, reason in _CONFIGURATION.items():
-        if isinstance(error, kind):
-            return ConfigurationError(text, reason=reason)
-    return TransientError(text, reason=Reason.TOPIC_UNREACHABLE)
+def _job(due: Job) -> ServiceBusMessage:
+    return ServiceBusMessage(
+        job_message.compose(due),
+        content_type="application/json",
+        message_id=job.identify(due),
+        subject=type(due).__name__,
+        scheduled_enqueue_time_utc=due.due,
+    )

@@ -1,28 +1,40 @@
 """One Kubernetes cluster as a `ports.Cluster`: what is asked of its API, and what the answers mean.
 
-Classes are parsed once for each resourceVersion, however many events ask for them. Nothing else is cached but the
-driver's generation, for five minutes.
+Declarations are parsed once for each resourceVersion, however many events ask for them. Nothing else is cached but the
+driver's generation and the absence of a kind, for five minutes.
 """
 
 import asyncio
-import base64
-import binascii
-import contextlib
+import logging
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from shared import driver, nudge
+from shared import nudge, owned, parts, secret_sync
+from shared.cluster_setting import BindingKind
 from shared.csi import classes
-from shared.edges.kube_api import Json, KubeApi, path
-from shared.errors import ConfigurationError, ConflictError, DriverWouldFail, PermanentError, TransientError
+from shared.delegate import Delegate, Progress
+from shared.driver import DriverFacts
+from shared.edges import kube_delegate, kube_driver, kube_lease, kube_secret
+from shared.edges.kube_api import METADATA, METADATA_LIST, Json, KubeApi, path
+from shared.edges.kube_listing import Listing
+from shared.edges.kube_workloads import Workloads
+from shared.errors import DriverWouldFail
+from shared.external_secrets import declaration, stores
+from shared.external_secrets.declaration import ExternalSecret
+from shared.external_secrets.stores import Store
 from shared.model import SecretValue
 from shared.nudge import Pod
-from shared.observed import ClassView, Driver, KubernetesSecret, PodStatus, RefusedClass
-from shared.reason import Reason
+from shared.observed import ClassView, Driver, KubernetesSecret, PodStatus, RefusedClass, SecretState
+from shared.owned import Declaration, RefusedDeclaration
+from shared.secret_sync import SecretSync
+from shared.workload import Workload
+
+_log = logging.getLogger(__name__)
 
 _CSI = "secrets-store.csi.x-k8s.io/v1"
-_MANAGED = "secrets-store.csi.k8s.io/managed"
+_EXTERNAL = ("external-secrets.io/v1", "external-secrets.io/v1beta1")
 _DRIVER_AGE = 300.0
 _WAKING = 4
 _LONGEST_OBJECTS = 64 * 1024
@@ -31,17 +43,59 @@ _TOO_LONG = DriverWouldFail(f"its objects are longer than {_LONGEST_OBJECTS} cha
 
 
 class KubernetesCluster:
-    """A cluster behind one API server."""
+    """A cluster behind one API server.
 
-    def __init__(self, name: str, api: KubeApi, *, timeout: float, provider: classes.Provider | None = None) -> None:
+    `bindings` are the kinds of declarations that are followed. With None all are, and those beside classes only where
+    the identity may list them. `driver` is what the settings say of the CSI driver.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        api: KubeApi,
+        *,
+        timeout: float,
+        provider: classes.Provider | None = None,
+        bindings: frozenset[BindingKind] | None = None,
+        driver: Driver | None = None,
+    ) -> None:
         self._name = name
         self._timeout = timeout
         self._api = api
         self._provider = provider or classes.Provider()
-        self._parsed: dict[tuple[str, str], tuple[str, ClassView]] = {}
-        self._driver: tuple[float, Driver] | None = None
+        self._bindings = bindings
+        self._override = driver
+        self._driver: tuple[float, DriverFacts] | None = None
         # Pods of one namespace behind a slow webhook must not take the places of other events' reads and writes.
         self._waking = asyncio.Semaphore(_WAKING)
+        self._workloads = Workloads(api)
+        self._classes = Listing[ClassView](api, path(_CSI, "secretproviderclasses"), self._parse)
+        self._owned = Listing[Declaration | RefusedDeclaration](
+            api,
+            path("v1", "secrets"),
+            lambda manifest: owned.parse(parts.mapping(manifest, "metadata")),
+            query={"labelSelector": f"{owned.LABEL}=true"},
+            accept=METADATA_LIST,
+            optional=self._optional(BindingKind.OWNED),
+        )
+        self._syncs = Listing[SecretSync](
+            api,
+            path(secret_sync.GROUP_VERSION, secret_sync.PLURAL),
+            secret_sync.parse,
+            optional=self._optional(BindingKind.SECRET_SYNC),
+        )
+        optional = self._optional(BindingKind.EXTERNAL_SECRETS)
+        self._external = [
+            Listing[ExternalSecret](api, path(version, declaration.PLURAL), declaration.parse, optional=optional)
+            for version in _EXTERNAL
+        ]
+        self._stores = [
+            [
+                Listing[Store](api, path(version, plural), stores.parse, optional=optional)
+                for plural in ("secretstores", "clustersecretstores")
+            ]
+            for version in _EXTERNAL
+        ]
 
     @property
     def name(self) -> str:
@@ -54,83 +108,81 @@ class KubernetesCluster:
         return self._timeout
 
     async def classes(self) -> Sequence[ClassView]:
-        """List the SecretProviderClasses of provider azure in all namespaces."""
-        seen: dict[tuple[str, str], ClassView] = {}
-        async for page in self._api.pages(path(_CSI, "secretproviderclasses")):
-            for manifest in page:
-                meta, spec = _mapping(manifest, "metadata"), _mapping(manifest, "spec")
-                if spec.get("provider") != "azure":
-                    continue
-                key = str(meta.get("namespace", "")), str(meta.get("name", ""))
-                # uid and resourceVersion together: a class deleted and made again may repeat neither
-                state = f"{meta.get('uid')}/{meta.get('resourceVersion')}"
-                known = self._parsed.get(key)
-                if known is None or known[0] != state:
-                    # Kept at once: a look that runs out of time must not do this work again.
-                    known = self._parsed[key] = (state, self._parse(manifest))
-                    await asyncio.sleep(0)  # so that thousands of new classes hold nobody else up
-                seen[key] = known[1]
-        for key in self._parsed.keys() - seen.keys():
-            del self._parsed[key]
-        return list(seen.values())
+        """List the SecretProviderClasses of provider azure in all namespaces. SecretSyncs refer to them, too."""
+        wanted = self._follows(BindingKind.CSI) or self._follows(BindingKind.SECRET_SYNC)
+        return await self._classes.items() if wanted else ()
+
+    async def owned(self) -> Sequence[Declaration | RefusedDeclaration]:
+        """List the Secrets that carry our label, by their metadata only."""
+        return await self._owned.items() if self._follows(BindingKind.OWNED) else ()
+
+    async def external(self) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
+        """List the ExternalSecrets in the newest version that is served, and their stores where there are any."""
+        if not self._follows(BindingKind.EXTERNAL_SECRETS):
+            return (), ()
+        for secrets, kinds in zip(self._external, self._stores, strict=True):
+            found = await secrets.items()
+            if not secrets.unknown:  # where it is forbidden, so is every version of it
+                listed = await asyncio.gather(*[kind.items() for kind in kinds]) if found else []
+                return found, [store for items in listed for store in items]
+        return (), ()
+
+    async def syncs(self) -> Sequence[SecretSync]:
+        """List the SecretSyncs."""
+        return await self._syncs.items() if self._follows(BindingKind.SECRET_SYNC) else ()
 
     async def driver(self) -> Driver:
-        """Tell the driver's generation. An identity that may not read CSIDrivers gets `Driver.UNKNOWN`."""
+        """Tell the driver's generation, as far as the identity may read what tells it."""
         now = time.monotonic()
         if self._driver is None or now - self._driver[0] > _DRIVER_AGE:
-            try:
-                manifest = await self._api.get(path("storage.k8s.io/v1", "csidrivers", name=driver.NAME))
-                found = driver.generation(manifest)
-            except ConfigurationError as error:
-                if error.reason is not Reason.CLUSTER_FORBIDDEN:
-                    raise
-                found = Driver.UNKNOWN
-            self._driver = (now, found)
-        return self._driver[1]
+            known = self._driver and self._driver[1]
+            facts = await kube_driver.detect(self._api, self._override)
+            if facts != known:
+                _log.info("%s: %s %s, from %s", self._name, facts.generation, facts.version, facts.source)
+            self._driver = (now, facts)
+        return self._driver[1].generation
 
     async def pod_statuses(self, namespace: str) -> Sequence[PodStatus]:
         """List what the driver mounted in a namespace."""
-        statuses: list[PodStatus] = []
-        async for page in self._api.pages(path(_CSI, "secretproviderclasspodstatuses", namespace=namespace)):
-            for manifest in page:
-                status = _mapping(manifest, "status")
-                versions = {
-                    str(entry.get("id")): str(entry.get("version")) for entry in _entries(status.get("objects"))
-                }
-                name = str(status.get("secretProviderClassName", ""))
-                statuses.append(PodStatus(class_name=name, versions=versions))
-        return statuses
+        where = path(_CSI, "secretproviderclasspodstatuses", namespace=namespace)
+        pages = self._api.pages(where)
+        return [_mounted(parts.mapping(manifest, "status")) async for page in pages for manifest in page]
 
     async def secret(self, namespace: str, name: str) -> KubernetesSecret | None:
         """Read a Secret, or None where there is none."""
         manifest = await self._api.get(path("v1", "secrets", namespace=namespace, name=name))
-        if manifest is None:
-            return None
-        meta = _mapping(manifest, "metadata")
-        try:
-            data = {key: _decode(value) for key, value in _mapping(manifest, "data").items()}
-        except (TypeError, ValueError, binascii.Error):
-            raise PermanentError(
-                f"{self._name}/{namespace}/{name}: its data is not base64", reason=Reason.CLUSTER_REFUSED
-            ) from None
-        return KubernetesSecret(
-            namespace=namespace,
-            name=name,
-            resource_version=self._version(manifest, namespace, name),
-            type=str(manifest.get("type", "")),
-            managed=_mapping(meta, "labels").get(_MANAGED) == "true",
-            immutable=manifest.get("immutable") is True,
-            data=data,
-        )
+        return None if manifest is None else kube_secret.read(manifest, namespace, name, cluster=self._name)
 
-    async def write(self, secret: KubernetesSecret, data: Mapping[str, SecretValue]) -> str:
-        """Merge `data` into the Secret that was read; return its new resourceVersion."""
-        body: Json = {
-            "metadata": {"resourceVersion": secret.resource_version},
-            "data": {key: base64.b64encode(value.reveal()).decode("ascii") for key, value in data.items()},
-        }
-        patched = await self._api.merge_patch(path("v1", "secrets", namespace=secret.namespace, name=secret.name), body)
-        return self._version(patched, secret.namespace, secret.name)
+    async def secret_version(self, namespace: str, name: str) -> str | None:
+        """Read a Secret's resourceVersion; its data stays in the cluster."""
+        manifest = await self._api.get(path("v1", "secrets", namespace=namespace, name=name), accept=METADATA)
+        return None if manifest is None else kube_secret.version(manifest, namespace, name, cluster=self._name)
+
+    async def secret_state(self, namespace: str, name: str) -> SecretState | None:
+        """Read what tells when a Secret's data changed and by whom; the data stays in the cluster."""
+        manifest = await self._api.get(path("v1", "secrets", namespace=namespace, name=name), accept=METADATA)
+        return None if manifest is None else kube_secret.state(manifest, namespace, name, cluster=self._name)
+
+    async def write(
+        self, secret: KubernetesSecret, data: Mapping[str, SecretValue], annotations: Mapping[str, str]
+    ) -> str:
+        """Merge data and annotations into the Secret that was read; return its new resourceVersion."""
+        where = path("v1", "secrets", namespace=secret.namespace, name=secret.name)
+        patched = await self._api.merge_patch(where, kube_secret.patch(secret, data, annotations))
+        return kube_secret.version(patched, secret.namespace, secret.name, cluster=self._name)
+
+    async def complain(self, secret: KubernetesSecret, message: str) -> None:
+        """Attach an Event to a Secret, once for each state of it."""
+        where = path("v1", "events", namespace=secret.namespace)
+        await self._api.create(where, kube_secret.complaint(secret, message, datetime.now(UTC)))
+
+    async def ask(self, delegate: Delegate, state: str) -> None:
+        """Change the field that makes an owner look. A resource that is gone is no failure."""
+        await kube_delegate.ask(self._api, delegate, state)
+
+    async def progress(self, delegate: Delegate, since: datetime) -> Progress | None:
+        """Tell what an owner's status says, or None where its resource is gone."""
+        return await kube_delegate.progress(self._api, delegate, since)
 
     async def pods(self, namespace: str) -> Sequence[Pod]:
         """List the running pods of a namespace with what they mount."""
@@ -146,36 +198,61 @@ class KubernetesCluster:
         """Annotate a pod. One that is gone is no failure."""
         body: Json = {"metadata": {"annotations": {nudge.ANNOTATION: state}}}
         async with self._waking:
-            with contextlib.suppress(ConflictError):
-                await self._api.merge_patch(path("v1", "pods", namespace=namespace, name=pod), body, attempts=1)
+            await self._api.touch(path("v1", "pods", namespace=namespace, name=pod), body, attempts=1)
+
+    async def workloads(self) -> Sequence[Workload]:
+        """List the workloads of all namespaces that opted in to restarts."""
+        return await self._workloads.opted_in()
+
+    async def restart(self, workload: Workload, patch: Mapping[str, Any]) -> None:
+        """Patch a workload, guarded by its resourceVersion."""
+        kind = workload.kind
+        where = path(kind.group_version, kind.plural, namespace=workload.namespace, name=workload.name)
+        await self._api.merge_patch(where, patch)
+
+    async def hold_restarts(self, holder: str) -> bool:
+        """Take the Lease for restarts; False where somebody else has it."""
+        return await kube_lease.hold(self._api, holder)
+
+    async def release_restarts(self, holder: str) -> None:
+        """Give the Lease back."""
+        await kube_lease.release(self._api, holder)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
 
-    def _version(self, manifest: Json, namespace: str, name: str) -> str:
-        version = _mapping(manifest, "metadata").get("resourceVersion")
-        if not isinstance(version, str) or not version:
-            # The API server takes an empty one for none, and a write would not be guarded.
-            raise TransientError(
-                f"{self._name}/{namespace}/{name}: the answer is no Secret", reason=Reason.CLUSTER_UNREACHABLE
-            )
-        return version
+    def _follows(self, kind: BindingKind) -> bool:
+        return self._bindings is None or kind in self._bindings
 
-    def _parse(self, manifest: Json) -> ClassView:
+    def _optional(self, kind: BindingKind) -> str:
+        """Return what to say where a kind that nobody asked for may not be listed; nothing where somebody did."""
+        if self._bindings is not None:
+            return ""
+        return f"apply deploy/kubernetes/{kind}.yaml to follow them, or list in BINDINGS what is followed"
+
+    def _parse(self, manifest: Json) -> ClassView | None:
+        if parts.mapping(manifest, "spec").get("provider") != "azure":
+            return None
         try:
-            if len(str(_mapping(_mapping(manifest, "spec"), "parameters").get("objects", ""))) > _LONGEST_OBJECTS:
+            if len(str(parts.mapping(manifest, "spec", "parameters").get("objects", ""))) > _LONGEST_OBJECTS:
                 raise _TOO_LONG
             return classes.parse(manifest, self._provider)
         except DriverWouldFail as error:
             return _refused(manifest, error)
 
 
+def _mounted(found: Mapping[str, Any]) -> PodStatus:
+    versions = {str(entry.get("id")): str(entry.get("version")) for entry in parts.entries(found, "objects")}
+    name, pod = str(found.get("secretProviderClassName", "")), str(found.get("podName", ""))
+    return PodStatus(class_name=name, versions=versions, pod=pod)
+
+
 def _refused(manifest: Json, error: DriverWouldFail) -> RefusedClass:
     """Keep of a refused class what tells whom it concerns; any of it may have the wrong type."""
-    meta, spec = _mapping(manifest, "metadata"), _mapping(manifest, "spec")
-    parameters = _mapping(spec, "parameters")
-    names = [entry.get("secretName") for entry in _entries(spec.get("secretObjects"))]
+    meta, spec = parts.mapping(manifest, "metadata"), parts.mapping(manifest, "spec")
+    parameters = parts.mapping(spec, "parameters")
+    names = [entry.get("secretName") for entry in parts.entries(spec, "secretObjects")]
     return RefusedClass(
         namespace=str(meta.get("namespace", "")),
         name=str(meta.get("name", "")),
@@ -184,18 +261,3 @@ def _refused(manifest: Json, error: DriverWouldFail) -> RefusedClass:
         secrets=tuple(name.strip() for name in names if isinstance(name, str) and name.strip()),
         error=error,
     )
-
-
-def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _entries(value: object) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _decode(value: object) -> SecretValue:
-    if not isinstance(value, str):
-        raise TypeError
-    return SecretValue(base64.b64decode(value, validate=True))

@@ -27,7 +27,11 @@ _ATTEMPTS = 3
 _LONGEST_WAIT = 2.0
 _PAGE = 200
 _RELATIVE = {".", ".."}
+_JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""What is accepted where an object's data must not leave the API server: its metadata alone."""
 _AGAIN = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -44,7 +48,8 @@ class _Call:
     method: str
     path: str
     query: Mapping[str, str]
-    body: Json | None = None
+    body: Mapping[str, Any] | None = None
+    accept: str = _JSON
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -61,15 +66,17 @@ class KubeApi:
         self._connecting = asyncio.Lock()
         self._slots = asyncio.Semaphore(concurrency)
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Json | None:
+    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = _JSON) -> Json | None:
         """Read one object, or None where there is none."""
-        return await self._request(_Call(method="GET", path=path, query=query or {}))
+        return await self._request(_Call(method="GET", path=path, query=query or {}, accept=accept))
 
-    async def pages(self, path: str, selector: Mapping[str, str] | None = None) -> AsyncIterator[list[Json]]:
-        """List a collection in pages from one snapshot. A resource that the server does not know is empty."""
+    async def pages(
+        self, path: str, selector: Mapping[str, str] | None = None, *, accept: str = _JSON
+    ) -> AsyncIterator[list[Json]]:
+        """List a collection in pages from one snapshot. A resource that the server does not know has no page."""
         query = first = {**(selector or {}), "limit": str(_PAGE)}
         while True:
-            page = await self.get(path, query)
+            page = await self.get(path, query, accept=accept)
             if page is None:
                 return
             items, metadata = page.get("items"), page.get("metadata")
@@ -84,7 +91,23 @@ class KubeApi:
                 return
             query = {**first, "continue": str(token)}
 
-    async def merge_patch(self, path: str, body: Json, *, attempts: int = _ATTEMPTS) -> Json:
+    async def create(self, path: str, body: Mapping[str, Any]) -> bool:
+        """Create an object in a collection; False where one of its name is there already.
+
+        A lost answer is safe to retry: then it is there.
+        """
+        try:
+            made = await self._request(_Call(method="POST", path=path, query={}, body=body))
+        except ConflictError:
+            return False
+        if made is None:
+            raise ConfigurationError(
+                f"{self._cluster}: POST {path}: 404, its namespace or its kind is not there",
+                reason=Reason.CLUSTER_FORBIDDEN,
+            )
+        return True
+
+    async def merge_patch(self, path: str, body: Mapping[str, Any], *, attempts: int = _ATTEMPTS) -> Json:
         """Change one object. Raises `ConflictError` when its resourceVersion is not the one in `body` any more.
 
         A lost answer is safe to retry: the guard makes the second attempt a conflict, and the caller looks again.
@@ -93,6 +116,16 @@ class KubeApi:
         if patched is None:
             raise ConflictError(f"{self._cluster}: PATCH {path}: it is gone", reason=Reason.SECRET_CONFLICT)
         return patched
+
+    async def touch(self, path: str, body: Mapping[str, Any], *, attempts: int = _ATTEMPTS) -> bool:
+        """Change one object whatever its state; False where it is gone.
+
+        `body` has no resourceVersion, so nothing that the caller read is stale: a conflict is a passing fault.
+        """
+        try:
+            return await self._request(_Call(method="PATCH", path=path, query={}, body=body), attempts) is not None
+        except ConflictError as error:
+            raise TransientError(str(error), reason=error.reason) from None
 
     async def close(self) -> None:
         """Close the connections. The next call would open new ones."""
@@ -149,9 +182,9 @@ class KubeApi:
         return True
 
     async def _send(self, connection: Connection, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": call.accept}
         if call.body is not None:
-            headers["Content-Type"] = _MERGE_PATCH
+            headers["Content-Type"] = _MERGE_PATCH if call.method == "PATCH" else _JSON
         if connection.bearer is not None:
             headers["Authorization"] = f"Bearer {await connection.bearer()}"
         try:

@@ -7,33 +7,43 @@ be decoded is quoted in it.
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.keyvault.certificates.aio import CertificateClient
 from azure.keyvault.keys.aio import KeyClient
 from azure.keyvault.secrets.aio import SecretClient
 
 from shared.csi import render
+from shared.edges import vault_failures
 from shared.edges.vault_policy import OneHost, ShortRetry
-from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError
-from shared.model import CertificateMaterial, KeyMaterial, Material, ObjectType, SecretMaterial, SecretValue, VaultRead
-from shared.observed import Claim, VaultAnswer
+from shared.errors import FanoutError, PermanentError, TransientError
+from shared.model import (
+    CertificateMaterial,
+    KeyMaterial,
+    Material,
+    ObjectType,
+    SecretMaterial,
+    SecretValue,
+    VaultObject,
+    VaultRead,
+)
+from shared.observed import Claim, ListedObject, VaultAnswer
 from shared.reason import Reason
 
 T = TypeVar("T")
 
 _SHAPELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What the clients raise for JSON of another shape: they look into it without checking, and some quote it."""
-_LONGEST_CODE = 60
-_SERVER_ERROR = 500
 _AT_ONCE = 16
+"""Reads of one vault at a time, far below its limit of 4,000 transactions in ten seconds."""
+_LONG_LIST = 10
+"""Time-outs that a list of many pages may take."""
 
 
 class KeyVault:
@@ -86,6 +96,17 @@ class KeyVault:
             known.update(info.version for info in await self._guarded(self._list(read), read))
         return not known.isdisjoint(claim.versions)
 
+    async def inventory(self) -> Sequence[ListedObject]:
+        """List every secret, those that back a certificate as certificates. Pages of properties, no values."""
+        return await self._unread(self._inventory(), f"{self._name}/secrets")
+
+    async def newest(self, about: VaultObject) -> str:
+        """Tell the newest enabled version of an object by the list of its versions; empty where there is none."""
+        read = VaultRead(type=ObjectType.SECRET if about.type is ObjectType.CERT else about.type, name=about.name)
+        versions = await self._unread(self._list(read), str(about))
+        enabled = [info for info in versions if info.enabled is not False]
+        return max(enabled, key=lambda info: info.created or 0.0).version if enabled else ""
+
     async def close(self) -> None:
         """Close the clients and their session."""
         clients = (self._secrets, self._keys, self._certificates)
@@ -95,16 +116,40 @@ class KeyVault:
     def _known(self, type_: ObjectType, name: str) -> set[str]:
         return self._versions.setdefault((type_, name), set())
 
+    async def _inventory(self) -> list[ListedObject]:
+        return [
+            ListedObject(
+                object=VaultObject(
+                    # A list names no key, so `managed` alone tells that a certificate is behind it.
+                    vault=self._name,
+                    type=ObjectType.CERT if listed.managed else ObjectType.SECRET,
+                    name=listed.name,
+                ),
+                created=_moment(listed.created_on),
+                enabled=listed.enabled is not False,
+                not_before=_moment(listed.not_before),
+            )
+            async for listed in self._secrets.list_properties_of_secrets()
+            if listed.name
+        ]
+
+    async def _unread(self, work: Awaitable[T], where: str) -> T:
+        """Await a list, which may have many pages: each request has its own time-out, the whole a generous one."""
+        return await self._translated(work, where, self._timeout * _LONG_LIST)
+
     async def _guarded(self, work: Awaitable[T], read: VaultRead) -> T:
         where = f"{self._name}/{read.type}/{read.name}" + (f"/{read.version}" if read.version else "")
+        return await self._translated(work, where, self._timeout)
+
+    async def _translated(self, work: Awaitable[T], where: str, seconds: float) -> T:
         failure: FanoutError
         try:
-            async with self._slots, asyncio.timeout(self._timeout):
+            async with self._slots, asyncio.timeout(seconds):
                 return await work
         except TimeoutError:
-            failure = TransientError(f"{where}: no answer within {self._timeout:g} s", reason=Reason.VAULT_UNREACHABLE)
+            failure = TransientError(f"{where}: no answer within {seconds:g} s", reason=Reason.VAULT_UNREACHABLE)
         except AzureError as error:
-            failure = _translate(error, where)
+            failure = vault_failures.translate(error, where)
         except _SHAPELESS as error:
             failure = TransientError(
                 f"{where}: the answer is none of a vault's ({type(error).__name__})", reason=Reason.VAULT_UNREACHABLE
@@ -150,7 +195,7 @@ class KeyVault:
             content_type=properties.content_type,
             key_id=properties.key_id,
         )
-        return material, properties.tags, properties.created_on
+        return material, properties
 
     async def _key(self, name: str, version: str) -> "_Version":
         bundle = await self._keys.get_key(name, version or None)
@@ -162,7 +207,7 @@ class KeyVault:
             elif value is not None:
                 members[member] = str(getattr(value, "value", value))
         material = KeyMaterial(version=bundle.properties.version or "", jwk=members)
-        return material, bundle.properties.tags, bundle.properties.created_on
+        return material, bundle.properties
 
     async def _certificate(self, name: str, version: str) -> "_Version":
         client = self._certificates
@@ -171,72 +216,25 @@ class KeyVault:
         if bundle.cer is None or properties is None:
             raise PermanentError(f"{self._name}/cert/{name}: it has no certificate", reason=Reason.VAULT_REFUSED)
         material = CertificateMaterial(version=properties.version or "", der=bytes(bundle.cer))
-        return material, properties.tags, properties.created_on
+        return material, properties
 
 
-_Version = tuple[Material, Mapping[str, str] | None, datetime | None]
+_Version = tuple[Material, Any]
+"""A version, and the client's properties of it: the three clients' own classes, alike in what is looked at."""
 
 
 def _answer(versions: list[_Version]) -> VaultAnswer:
     if not versions:
         return VaultAnswer(materials=())
-    _, tags, created = versions[0]
+    _, properties = versions[0]
     return VaultAnswer(
-        materials=tuple(material for material, _, _ in versions),
-        tags=tags or {},
-        # The clients pass a time on as it came when it is no number of seconds.
-        created=created if isinstance(created, datetime) else None,
+        materials=tuple(material for material, _ in versions),
+        tags=properties.tags or {},
+        created=_moment(properties.created_on),
+        not_before=_moment(properties.not_before),
     )
 
 
-_INNER = {
-    "ForbiddenByRbac": Reason.VAULT_FORBIDDEN,
-    "AccessDenied": Reason.VAULT_FORBIDDEN,
-    "ForbiddenByFirewall": Reason.VAULT_FIREWALL,
-    "ForbiddenByConnection": Reason.VAULT_FIREWALL,
-    "SecretDisabled": Reason.OBJECT_DISABLED,
-    "KeyDisabled": Reason.OBJECT_DISABLED,
-    "CertificateDisabled": Reason.OBJECT_DISABLED,
-}
-
-
-def _translate(error: AzureError, where: str) -> FanoutError:
-    """Say what a failure of azure-core's means for us (azure-platform 3.1)."""
-    if isinstance(error, ClientAuthenticationError):
-        return ConfigurationError(f"{where}: {type(error).__name__}", reason=Reason.VAULT_UNAUTHENTICATED)
-    status = error.status_code if isinstance(error, HttpResponseError) else None
-    if status is None or status < HTTPStatus.MULTIPLE_CHOICES:  # a good answer that could not be read to its end
-        return TransientError(f"{where}: {type(error).__name__}", reason=Reason.VAULT_UNREACHABLE)
-    code, inner = _codes(error)
-    text = f"{where}: {status} {inner or code}".rstrip()
-    if status == HTTPStatus.FORBIDDEN:
-        # An inner code that is not known is a role or a policy: mending it heals, so it is tried again.
-        reason = _INNER.get(inner, Reason.VAULT_FORBIDDEN)
-        kind = PermanentError if reason is Reason.OBJECT_DISABLED else ConfigurationError
-        return kind(text, reason=reason)
-    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT} or status >= _SERVER_ERROR:
-        throttled = status == HTTPStatus.TOO_MANY_REQUESTS
-        reason = Reason.VAULT_THROTTLED if throttled else Reason.VAULT_UNREACHABLE
-        return TransientError(text, reason=reason, retry_after=_retry_after(error))
-    missing = status == HTTPStatus.NOT_FOUND
-    return PermanentError(text, reason=Reason.OBJECT_NOT_FOUND if missing else Reason.VAULT_REFUSED)
-
-
-def _codes(error: AzureError) -> tuple[str, str]:
-    """Take `error.code` and `error.innererror.code`: fixed words of the service's, or nothing in case they are not."""
-    details = getattr(error, "error", None)
-    inner = getattr(details, "innererror", None)
-    inner_code = inner.get("code") if isinstance(inner, Mapping) else None
-    return _word(getattr(details, "code", None)), _word(inner_code)
-
-
-def _word(value: object) -> str:
-    return (
-        value if isinstance(value, str) and value.isascii() and value.isalpha() and len(value) <= _LONGEST_CODE else ""
-    )
-
-
-def _retry_after(error: AzureError) -> float | None:
-    response = getattr(error, "response", None)
-    text = str(response.headers.get("Retry-After", "")) if response is not None else ""
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None  # noqa: PLR2004
+def _moment(value: object) -> datetime | None:
+    """Take a time; the clients pass one on as it came when it is no number of seconds."""
+    return value if isinstance(value, datetime) else None

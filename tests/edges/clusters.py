@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 
 from devstack import seed
-from devstack.kubernetes import Identity, Request, everything
-from shared.cluster_setting import ClusterSetting, KubeconfigAccess
+from devstack.kubernetes import Identity, KubernetesApi, Request, everything
+from shared.cluster_setting import BindingKind, ClusterSetting, KubeconfigAccess
 from shared.edges import kube_access
 from shared.edges.cluster import KubernetesCluster
 from shared.edges.kube_access import Connection
 from shared.edges.kube_api import KubeApi
-from shared.observed import KubernetesSecret
+from shared.observed import Driver, KubernetesSecret
 from tests.edges.credentials import GivenCredential
 
 BYTES = bytes(range(256))
@@ -59,9 +59,17 @@ class Way:
         self._reached.append(api)
         return api
 
-    def reach(self, server: str, *, token: str = OWNER.token) -> KubernetesCluster:
-        """Return the cluster behind a server, with this token."""
-        return KubernetesCluster("aks-demo", self.open(server, token=token), timeout=10)
+    def reach(
+        self,
+        server: str,
+        *,
+        token: str = OWNER.token,
+        bindings: frozenset[BindingKind] | None = None,
+        driver: Driver | None = None,
+    ) -> KubernetesCluster:
+        """Return the cluster behind a server, with this token and what the settings say of it."""
+        kube = self.open(server, token=token)
+        return KubernetesCluster("aks-demo", kube, timeout=10, bindings=bindings, driver=driver)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -82,6 +90,12 @@ class Way:
 def only(resource: str, verb: str = "") -> Callable[[Request], bool]:
     """Match the requests for a resource, with that verb or any."""
     return lambda request: request.resource == resource and verb in {"", request.verb}
+
+
+def forbid(api: KubernetesApi, resource: str, verb: str = "") -> None:
+    """Take from the owner the right to a resource, with that verb or any."""
+    forbidden = only(resource, verb)
+    api.allow(OWNER.user, lambda request: not forbidden(request))
 
 
 def other_secret(**fields: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from shared.edges.cluster import KubernetesCluster
 from shared.edges.vault import KeyVault
 from tests.edges.clusters import OUTSIDER, OWNER, Way
 from tests.edges.credentials import GivenCredential
+from tests.edges.relay import Relay, relay_to
 
 
 @pytest.fixture(scope="session")
@@ -104,3 +105,10 @@ async def way(tmp_path: Path) -> AsyncIterator[Way]:
 def cluster(api: KubernetesApi, way: Way) -> KubernetesCluster:
     """The edge, pointed at that API as its owner."""
     return way.reach(api.url)
+
+
+@pytest.fixture
+async def relay(api: KubernetesApi) -> AsyncIterator[Relay]:
+    """The wire to that API, with a record of what went through."""
+    async with relay_to(api.url) as served:
+        yield served

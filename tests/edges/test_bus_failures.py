@@ -17,7 +17,7 @@ from azure.servicebus import exceptions
 
 from devstack.faults import Fault
 from devstack.servicebus import ServiceBus, Subscription, Topic
-from shared.edges import bus
+from shared.edges import bus, outlet
 from shared.edges.bus import ServiceBusTopic
 from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError
 from shared.model import SecretValue
@@ -267,6 +267,24 @@ async def test_a_caller_that_gives_up_while_its_notice_is_sent_cuts_nobody_else_
     assert arrived(broker)[-1] == "later"
 
 
+async def test_closing_fails_whoever_is_sending_and_whoever_waits_behind(broker: ServiceBus) -> None:
+    """Nobody is left waiting for a task that has ended."""
+    topic = reach(broker.connection_string, timeout=5)
+    await topic.publish([build_notice("warm")])
+    broker.faults.clear()
+    broker.faults.plan(lambda operation: operation.message_id == "sending", Fault(delay=30))
+    sending = asyncio.create_task(topic.publish([build_notice("sending")]))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(topic.publish([build_notice(name)])) for name in "ab"]
+    await asyncio.sleep(0)
+
+    await topic.close()
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(sending, *waiting, return_exceptions=True)
+
+    assert [(type(one), one.reason) for one in outcomes if isinstance(one, FanoutError)] == [PASSING] * 3
+
+
 async def test_an_error_that_the_sdk_does_not_call_its_own_fails_its_notice_and_not_those_behind_it(
     broker: ServiceBus, topic: ServiceBusTopic
 ) -> None:
@@ -340,6 +358,14 @@ MEANINGS: dict[Exception, Meaning] = {
 """What each error of the SDK's means."""
 
 
+OF_THE_QUEUE = {
+    Reason.TOPIC_FORBIDDEN: Reason.QUEUE_FORBIDDEN,
+    Reason.TOPIC_NOT_FOUND: Reason.QUEUE_NOT_FOUND,
+    Reason.TOPIC_REFUSED: Reason.QUEUE_REFUSED,
+    Reason.TOPIC_UNREACHABLE: Reason.QUEUE_UNREACHABLE,
+}
+
+
 def test_every_error_of_the_sdk_has_a_deliberate_meaning() -> None:
     """The day azure-servicebus grows one, somebody decides what it means."""
     known = {
@@ -353,8 +379,11 @@ def test_every_error_of_the_sdk_has_a_deliberate_meaning() -> None:
 
 @pytest.mark.parametrize("error", MEANINGS, ids=lambda error: type(error).__name__)
 def test_each_error_of_the_sdk_gets_its_meaning(error: Exception) -> None:
-    """Without its text, which quotes the broker."""
-    translated = bus._translate(error, "changes")  # noqa: SLF001 - no broker can be brought to raise all of them
+    """Without its text, which quotes the broker; in the topic's words for the topic, in the queue's for the queue."""
+    kind, reason = MEANINGS[error]
+    words = {"changes": reason, "jobs": OF_THE_QUEUE[reason]}
 
-    assert (type(translated), translated.reason) == MEANINGS[error]
-    assert str(translated) == f"changes: {type(error).__name__}"
+    for name, reasons in (("changes", bus.TOPIC_REASONS), ("jobs", bus.QUEUE_REASONS)):
+        translated = outlet.translate(error, name, reasons)
+        assert (type(translated), translated.reason) == (kind, words[name])
+        assert str(translated) == f"{name}: {type(error).__name__}"

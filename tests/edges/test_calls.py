@@ -1,22 +1,55 @@
-"""What one event asks of its neighbours: the edges' methods and the servers' logs agree on every request."""
+"""What one event asks of its neighbours: the edges' methods and the servers' logs agree on every request.
+
+The pods that are woken afterwards are asked for by the namespace (test_cluster_writing), jobs go to the queue.
+"""
+
+import asyncio
+from collections.abc import Collection
 
 import pytest
 
 from devstack import seed
+from devstack.faults import Fault
 from devstack.keyvault import KeyVault as LocalVault
 from devstack.kubernetes import KubernetesApi
+from shared import driver, observe
 from shared.edges.cluster import KubernetesCluster
 from shared.edges.vault import KeyVault
-from shared.model import ObjectType, SecretValue, VaultRead
+from shared.model import ObjectType, SecretValue, VaultObject, VaultRead
 from shared.observed import Claim
+from tests.edges.clusters import Way
+from tests.edges.declared import external_secret, owned_secret, secret_sync, store
+from tests.edges.relay import Relay
 
-FIRST = [
-    ("list", "secretproviderclasses", ""),
-    ("get", "csidrivers", ""),
-    ("list", "secretproviderclasspodstatuses", seed.NAMESPACE),
-    ("get", "secrets", seed.NAMESPACE),
-    ("patch", "secrets", seed.NAMESPACE),
-]
+HOST = "kv-demo.vault.azure.net"
+ABOUT = VaultObject(vault="kv-demo", type=ObjectType.SECRET, name=seed.OBJECT)
+IN_NAMESPACE = f"namespaces/{seed.NAMESPACE}"
+
+EXTERNAL_SECRETS = "GET /apis/external-secrets.io/v1/externalsecrets"
+SECRET_SYNCS = "GET /apis/secret-sync.x-k8s.io/v1alpha1/secretsyncs"
+DECLARATIONS = {
+    "GET /apis/secrets-store.csi.x-k8s.io/v1/secretproviderclasses",
+    "GET /api/v1/secrets",
+    EXTERNAL_SECRETS,
+    SECRET_SYNCS,
+}
+"""All listed at once."""
+DRIVER = {
+    f"GET /apis/storage.k8s.io/v1/csidrivers/{seed.DRIVER}",
+    "GET /apis/apps/v1/daemonsets",
+    *[f"GET /apis/apps/v1/namespaces/kube-system/daemonsets/{name}" for name in driver.UNLABELLED],
+}
+TARGET = {
+    f"GET /apis/secrets-store.csi.x-k8s.io/v1/{IN_NAMESPACE}/secretproviderclasspodstatuses",
+    f"GET /api/v1/{IN_NAMESPACE}/secrets/{seed.SECRET}",
+}
+WRITE = {f"PATCH /api/v1/{IN_NAMESPACE}/secrets/{seed.SECRET}"}
+
+
+@pytest.fixture
+def cluster(relay: Relay, way: Way) -> KubernetesCluster:
+    """The edge, pointed at the wire."""
+    return way.reach(relay.url)
 
 
 @pytest.fixture
@@ -30,43 +63,99 @@ def version(local: LocalVault, api: KubernetesApi) -> str:
 
 async def carry_out(cluster: KubernetesCluster, vault: KeyVault) -> str:
     """Do with the edges what one event does, and return the Secret's new resourceVersion."""
-    (found,) = await cluster.classes()
-    await cluster.driver()
-    statuses = await cluster.pod_statuses(found.namespace)
-    secret = await cluster.secret(found.namespace, seed.SECRET)
-    assert secret is not None
-    mounted = frozenset(status.versions[f"secret/{seed.OBJECT}"] for status in statuses)
+    ends = asyncio.get_running_loop().time() + 10
+    seen = await observe.look(cluster, ABOUT, HOST, ends=ends)
+    assert seen.unseen == ()
+    (view,) = [view for view in seen.views if view.target.secret == seed.SECRET]
+    assert view.secret is not None
+    mounted = frozenset(status.versions[f"secret/{seed.OBJECT}"] for status in view.statuses)
     answer = await vault.read(VaultRead(type=ObjectType.SECRET, name=seed.OBJECT))
     assert await vault.confirms(Claim(type=ObjectType.SECRET, name=seed.OBJECT, versions=mounted))
-    return await cluster.write(secret, {seed.KEY: SecretValue(answer.version.encode())})
+    return await cluster.write(view.secret, {seed.KEY: SecretValue(answer.version.encode())}, {})
 
 
-async def test_the_first_event_costs_five_requests_to_the_cluster_and_two_to_the_vault(
-    api: KubernetesApi, cluster: KubernetesCluster, local: LocalVault, vault: KeyVault, version: str
+def split(asked: list[str], *stages: Collection[str]) -> list[set[str]]:
+    """Return the requests stage by stage; within one they are made at once. Each is asked for once."""
+    assert len(asked) == len(set(asked))
+    ends = [sum(map(len, stages[: number + 1])) for number in range(len(stages))]
+    return [set(asked[begin:end]) for begin, end in zip([0, *ends[:-1]], [*ends[:-1], len(asked)], strict=True)]
+
+
+async def test_the_first_event_lists_four_kinds_looks_at_driver_and_target_and_writes(
+    relay: Relay, cluster: KubernetesCluster, local: LocalVault, vault: KeyVault, version: str
 ) -> None:
-    """Each method is one request; the list of versions is asked for because the mounted one was never read."""
+    """Eleven requests to the cluster; the list of versions is asked for because the mounted one was never read."""
     written = await carry_out(cluster, vault)
 
-    assert [(seen.verb, seen.resource, seen.namespace) for seen in api.requests] == FIRST
+    assert split(relay.asked, DECLARATIONS, DRIVER | TARGET, WRITE) == [DECLARATIONS, DRIVER | TARGET, WRITE]
+    assert len(relay.asked) == 11
     assert [(read.operation, read.status) for read in local.reads] == [("get", 200), ("list versions", 200)]
-    stored = api.get("secrets", seed.NAMESPACE, seed.SECRET)
-    assert stored is not None
-    assert stored["metadata"]["resourceVersion"] == written
+    assert await cluster.secret_version(seed.NAMESPACE, seed.SECRET) == written
     assert version == local.get(seed.OBJECT).version
 
 
+async def test_secrets_are_listed_by_our_label_and_their_metadata_only(
+    relay: Relay, cluster: KubernetesCluster, vault: KeyVault, version: str
+) -> None:
+    """Of all the requests the one that could bring every value of a cluster."""
+    assert version
+    await carry_out(cluster, vault)
+
+    (listed,) = [seen for seen in relay.requests if seen.path.startswith("/api/v1/secrets")]
+    assert listed.path.partition("?")[2].startswith("labelSelector=keyvault-fanout.dev/owned%3Dtrue&")
+    assert listed.headers["Accept"] == "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
 async def test_the_next_event_asks_for_neither_the_driver_nor_the_versions(
-    api: KubernetesApi, cluster: KubernetesCluster, local: LocalVault, vault: KeyVault, version: str
+    relay: Relay, cluster: KubernetesCluster, local: LocalVault, vault: KeyVault, version: str
 ) -> None:
     """What cannot have changed is known; what may have changed is read anew."""
     assert version
     await carry_out(cluster, vault)
-    api.clear_requests()
+    relay.forget()
     local.clear_reads()
     local.set_secret(seed.OBJECT, "newest")
 
     await carry_out(cluster, vault)
 
-    asked = [(seen.verb, seen.resource, seen.namespace) for seen in api.requests]
-    assert asked == [call for call in FIRST if call[1] != "csidrivers"]
+    assert split(relay.asked, DECLARATIONS, TARGET, WRITE) == [DECLARATIONS, TARGET, WRITE]
     assert [(read.operation, read.status) for read in local.reads] == [("get", 200)]
+
+
+async def test_the_next_event_does_not_ask_for_kinds_that_are_not_there(
+    api: KubernetesApi, relay: Relay, cluster: KubernetesCluster, vault: KeyVault, version: str
+) -> None:
+    """Once in both versions of External Secrets, then not for five minutes."""
+    assert version
+    absent = {"externalsecrets", "secretsyncs"}
+    api.faults.plan(lambda request: request.resource in absent, Fault(status=404), times=None)
+    await carry_out(cluster, vault)
+    first = set(relay.asked)
+    relay.forget()
+
+    await carry_out(cluster, vault)
+
+    present = DECLARATIONS - {EXTERNAL_SECRETS, SECRET_SYNCS}
+    assert first - DRIVER - TARGET - WRITE == DECLARATIONS | {EXTERNAL_SECRETS.replace("/v1/", "/v1beta1/")}
+    assert split(relay.asked, present, TARGET, WRITE) == [present, TARGET, WRITE]
+
+
+async def test_other_bindings_of_the_object_cost_their_stores_and_a_look_at_each_secret(
+    api: KubernetesApi, relay: Relay, cluster: KubernetesCluster, vault: KeyVault, version: str
+) -> None:
+    """Of a Secret that an owner fills only the version is read."""
+    assert version
+    for manifest in (owned_secret(), external_secret(), store(), secret_sync()):
+        api.apply(manifest)
+
+    await carry_out(cluster, vault)
+
+    stores = {f"GET /apis/external-secrets.io/v1/{kind}" for kind in ("secretstores", "clustersecretstores")}
+    looks = {f"GET /api/v1/{IN_NAMESPACE}/secrets/{name}" for name in ("filled", "external", "synced")}
+    assert set(relay.asked) == DECLARATIONS | stores | DRIVER | TARGET | looks | WRITE
+    whole = {
+        seen.path.rpartition("/")[2]
+        for seen in relay.requests
+        if "/secrets/" in seen.path and seen.method == "GET" and seen.headers["Accept"] == "application/json"
+    }
+    assert whole == {seed.SECRET, "filled"}

@@ -1,22 +1,26 @@
 """The cluster's edge against the devstack's API: what is found in it.
 
-What is changed in it is in test_cluster_writing; failures of a request are in test_kube_api, answers that no API server
-would give in test_kube_answers. Not here: what a class means (tests of shared/csi).
+Other declarations than classes are in test_cluster_declarations, the driver in test_kube_driver, workloads in
+test_kube_workloads. What is changed in a cluster is in test_cluster_writing; failures of a request are in
+test_kube_api, answers that no API server would give in test_kube_answers. Not here: what a class means (tests of
+shared/csi).
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from devstack import seed
+from devstack.clock import ManualClock
 from devstack.faults import Fault
 from devstack.kubernetes import KubernetesApi
 from shared.csi.classes import SecretProviderClass
 from shared.edges.cluster import KubernetesCluster
-from shared.errors import DriverWouldFail, TransientError
+from shared.errors import DriverWouldFail
 from shared.model import SecretValue
-from shared.observed import Driver, KubernetesSecret, PodStatus, RefusedClass
-from tests.edges.clusters import BYTES, OUTSIDER, Way, only, other_secret, read_secret
+from shared.observed import KubernetesSecret, Owner, PodStatus, RefusedClass
+from tests.edges.clusters import BYTES, other_secret, read_secret
 
 CLASSES = "secretproviderclasses"
 STATUSES = "secretproviderclasspodstatuses"
@@ -139,55 +143,8 @@ async def test_a_class_of_wrong_types_does_not_hide_the_others(
     assert sorted(view.name for view in await cluster.classes()) == ["honest", "hostile"]
 
 
-@pytest.mark.parametrize(
-    ("labels", "spec", "generation"),
-    [
-        ({"app.kubernetes.io/version": "1.5.6"}, {}, Driver.V1_5),
-        ({"app.kubernetes.io/version": "1.6.0"}, {}, Driver.V1_6_STATIC),
-        ({"app.kubernetes.io/version": "1.6.0"}, {"requiresRepublish": True}, Driver.V1_6_ROTATING),
-        ({}, {}, Driver.UNKNOWN),
-    ],
-)
-async def test_the_driver_is_told_by_its_csidriver_object(
-    api: KubernetesApi, cluster: KubernetesCluster, labels: dict[str, str], spec: dict[str, bool], generation: Driver
-) -> None:
-    """Asked once in five minutes: a chart is not upgraded between two events."""
-    manifest = seed.csi_driver()
-    manifest["metadata"]["labels"] = labels
-    manifest["spec"] |= spec
-    api.apply(manifest)
-
-    assert [await cluster.driver() for _ in range(3)] == [generation] * 3
-    assert [(seen.verb, seen.resource, seen.name) for seen in api.requests] == [("get", "csidrivers", seed.DRIVER)]
-
-
-async def test_a_driver_that_is_not_there_is_unknown(cluster: KubernetesCluster) -> None:
-    """The classes may be there without it."""
-    assert await cluster.driver() is Driver.UNKNOWN
-
-
-async def test_a_driver_that_may_not_be_looked_at_is_unknown(api: KubernetesApi, way: Way) -> None:
-    """Reading cluster-wide objects is a right that not everybody gives."""
-    api.apply(seed.csi_driver())
-
-    assert await way.reach(api.url, token=OUTSIDER.token).driver() is Driver.UNKNOWN
-
-
-async def test_a_driver_that_could_not_be_read_is_asked_for_again(
-    api: KubernetesApi, cluster: KubernetesCluster
-) -> None:
-    """A passing fault is no generation."""
-    api.apply(seed.csi_driver())
-    api.faults.plan(only("csidrivers"), Fault(status=503), times=3)
-
-    with pytest.raises(TransientError):
-        await cluster.driver()
-
-    assert await cluster.driver() is Driver.V1_5
-
-
 async def test_pod_statuses_are_those_of_the_namespace(api: KubernetesApi, cluster: KubernetesCluster) -> None:
-    """The class, and the version of each object id in it."""
+    """The class and the pod, and the version of each object id in it."""
     mine, other = seed.pod_status("pod-1", version="v1"), seed.pod_status("pod-2", version="v2")
     mine["status"]["objects"].append({"id": "cert/www", "version": "v3"})
     other["metadata"]["namespace"] = "other"
@@ -196,7 +153,7 @@ async def test_pod_statuses_are_those_of_the_namespace(api: KubernetesApi, clust
 
     found = await cluster.pod_statuses(seed.NAMESPACE)
 
-    assert found == [PodStatus(class_name=seed.CLASS, versions={"secret/secret1": "v1", "cert/www": "v3"})]
+    assert found == [PodStatus(class_name=seed.CLASS, versions={"secret/secret1": "v1", "cert/www": "v3"}, pod="pod-1")]
     assert [(seen.verb, seen.resource, seen.namespace) for seen in api.requests] == [("list", STATUSES, seed.NAMESPACE)]
 
 
@@ -206,7 +163,7 @@ async def test_a_status_without_objects_is_a_status(api: KubernetesApi, cluster:
     del manifest["status"]["objects"]
     api.apply(manifest)
 
-    assert await cluster.pod_statuses(seed.NAMESPACE) == [PodStatus(class_name=seed.CLASS, versions={})]
+    assert await cluster.pod_statuses(seed.NAMESPACE) == [PodStatus(class_name=seed.CLASS, versions={}, pod="pod-1")]
 
 
 async def test_more_statuses_than_a_page_holds_are_all_found(api: KubernetesApi, cluster: KubernetesCluster) -> None:
@@ -219,8 +176,10 @@ async def test_more_statuses_than_a_page_holds_are_all_found(api: KubernetesApi,
     assert {status.versions["secret/secret1"] for status in found} == {f"v{number}" for number in range(501)}
 
 
-async def test_a_secret_is_read_with_its_bytes(api: KubernetesApi, cluster: KubernetesCluster) -> None:
-    """Whatever they are."""
+async def test_a_secret_is_read_with_its_bytes(
+    api: KubernetesApi, cluster: KubernetesCluster, clock: ManualClock
+) -> None:
+    """Whatever they are, and with all that is known of it."""
     stored = api.apply(other_secret())
 
     found = await read_secret(cluster)
@@ -233,6 +192,11 @@ async def test_a_secret_is_read_with_its_bytes(api: KubernetesApi, cluster: Kube
         managed=True,
         immutable=False,
         data={seed.KEY: SecretValue(b"old"), "other": SecretValue(BYTES)},
+        owned=False,
+        owner=Owner.NOBODY,
+        versions="",
+        uid=stored["metadata"]["uid"],
+        changed=datetime.fromtimestamp(clock(), UTC),
     )
 
 

@@ -25,7 +25,7 @@ async def test_a_write_changes_the_named_keys_and_nothing_else(api: KubernetesAp
     before = api.apply(other_secret())
     secret = await read_secret(cluster)
 
-    version = await cluster.write(secret, {seed.KEY: SecretValue(b"new"), "added": SecretValue(BYTES)})
+    version = await cluster.write(secret, {seed.KEY: SecretValue(b"new"), "added": SecretValue(BYTES)}, {})
 
     after = api.get("secrets", seed.NAMESPACE, seed.SECRET)
     assert after is not None
@@ -46,7 +46,7 @@ async def test_a_write_is_recorded_as_this_apps(api: KubernetesApi, cluster: Kub
     """The field manager is what stands before the slash of the user agent."""
     api.apply(other_secret())
 
-    await cluster.write(await read_secret(cluster), {seed.KEY: SecretValue(b"new")})
+    await cluster.write(await read_secret(cluster), {seed.KEY: SecretValue(b"new")}, {})
 
     after = api.get("secrets", seed.NAMESPACE, seed.SECRET)
     assert after is not None
@@ -58,7 +58,7 @@ async def test_equal_bytes_leave_the_resource_version(api: KubernetesApi, cluste
     api.apply(other_secret())
     secret = await read_secret(cluster)
 
-    assert await cluster.write(secret, {seed.KEY: SecretValue(b"old")}) == secret.resource_version
+    assert await cluster.write(secret, {seed.KEY: SecretValue(b"old")}, {}) == secret.resource_version
 
 
 async def test_a_large_secret_is_read_and_written(api: KubernetesApi, cluster: KubernetesCluster) -> None:
@@ -66,7 +66,7 @@ async def test_a_large_secret_is_read_and_written(api: KubernetesApi, cluster: K
     api.apply(other_secret(data={"big": base64.b64encode(b"a" * 1_048_576).decode("ascii")}))
     secret = await read_secret(cluster)
 
-    await cluster.write(secret, {"big": SecretValue(b"b" * 700_000)})
+    await cluster.write(secret, {"big": SecretValue(b"b" * 700_000)}, {})
 
     assert secret.data["big"] == SecretValue(b"a" * 1_048_576)
     assert (await read_secret(cluster)).data["big"] == SecretValue(b"b" * 700_000)
@@ -80,7 +80,7 @@ async def test_a_stale_secret_is_not_overwritten(api: KubernetesApi, cluster: Ku
     api.clear_requests()
 
     with pytest.raises(ConflictError) as caught:
-        await cluster.write(stale, {seed.KEY: SecretValue(b"planted")})
+        await cluster.write(stale, {seed.KEY: SecretValue(b"planted")}, {})
 
     assert caught.value.reason is Reason.SECRET_CONFLICT
     assert "planted" not in str(caught.value)
@@ -95,7 +95,7 @@ async def test_a_secret_that_is_gone_is_a_conflict_too(api: KubernetesApi, clust
     api.delete("secrets", seed.NAMESPACE, seed.SECRET)
 
     with pytest.raises(ConflictError) as caught:
-        await cluster.write(secret, {seed.KEY: SecretValue(b"new")})
+        await cluster.write(secret, {seed.KEY: SecretValue(b"new")}, {})
 
     assert caught.value.reason is Reason.SECRET_CONFLICT
     assert api.get("secrets", seed.NAMESPACE, seed.SECRET) is None
@@ -109,7 +109,7 @@ async def test_a_secret_made_again_meanwhile_is_not_overwritten(api: KubernetesA
     api.apply(other_secret())
 
     with pytest.raises(ConflictError):
-        await cluster.write(secret, {seed.KEY: SecretValue(b"new")})
+        await cluster.write(secret, {seed.KEY: SecretValue(b"new")}, {})
 
     assert (await read_secret(cluster)).data[seed.KEY] == SecretValue(b"old")
 
@@ -122,7 +122,7 @@ async def test_a_write_that_the_api_finds_invalid_is_refused_for_good(
     secret = await read_secret(cluster)
 
     with pytest.raises(PermanentError) as caught:
-        await cluster.write(secret, {seed.KEY: SecretValue(b"planted")})
+        await cluster.write(secret, {seed.KEY: SecretValue(b"planted")}, {})
 
     assert caught.value.reason is Reason.CLUSTER_REFUSED
     assert str(caught.value).split(": ")[2].startswith("422 ")
@@ -134,7 +134,7 @@ async def test_a_write_without_the_right_is_a_configuration_fault(api: Kubernete
     secret = await read_secret(way.reach(api.url))
 
     with pytest.raises(ConfigurationError) as caught:
-        await way.reach(api.url, token=OUTSIDER.token).write(secret, {seed.KEY: SecretValue(b"new")})
+        await way.reach(api.url, token=OUTSIDER.token).write(secret, {seed.KEY: SecretValue(b"new")}, {})
 
     assert caught.value.reason is Reason.CLUSTER_FORBIDDEN
 
@@ -147,7 +147,7 @@ async def test_a_write_that_was_cut_off_before_it_took_effect_is_made_once(
     secret = await read_secret(cluster)
     api.faults.plan(only("secrets", "patch"), Fault(drop=True))
 
-    version = await cluster.write(secret, {seed.KEY: SecretValue(b"new")})
+    version = await cluster.write(secret, {seed.KEY: SecretValue(b"new")}, {})
 
     assert (await read_secret(cluster)).resource_version == version
     assert len(api.history_of("secrets", seed.NAMESPACE, seed.SECRET)) == 2
@@ -163,7 +163,7 @@ async def test_a_write_whose_answer_was_lost_is_a_conflict_and_made_once(
     api.faults.plan(only("secrets", "patch"), fault)
 
     with pytest.raises(ConflictError):
-        await cluster.write(secret, {seed.KEY: SecretValue(b"new")})
+        await cluster.write(secret, {seed.KEY: SecretValue(b"new")}, {})
 
     assert (await read_secret(cluster)).data[seed.KEY] == SecretValue(b"new")
     assert len(api.history_of("secrets", seed.NAMESPACE, seed.SECRET)) == 2
@@ -180,7 +180,7 @@ async def test_a_name_that_climbs_out_of_its_path_is_not_asked_for(
         namespace=namespace, name=name, resource_version="1", type="", managed=True, immutable=False, data={}
     )
 
-    for call in (cluster.secret(namespace, name), cluster.write(secret, {"key": SecretValue(b"v")})):
+    for call in (cluster.secret(namespace, name), cluster.write(secret, {"key": SecretValue(b"v")}, {})):
         with pytest.raises(PermanentError) as caught:
             await call
 

@@ -136,7 +136,7 @@ async def test_a_pod_reaches_its_own_cluster_with_its_service_account(authority:
         said = await run(IN_CLUSTER, str(tmp_path), KUBERNETES_SERVICE_HOST=host, KUBERNETES_SERVICE_PORT=port)
 
     assert said == {"driver": Driver.V1_5}
-    assert [seen.user for seen in api.requests] == [OWNER.user]
+    assert {seen.user for seen in api.requests} == {OWNER.user}
 
 
 @pytest.mark.parametrize("missing", ["environment", "token", "ca.crt"])

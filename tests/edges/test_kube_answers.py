@@ -7,15 +7,19 @@ nothing done and nobody told.
 import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 
+from shared.delegate import Delegate, Resource
 from shared.edges.cluster import KubernetesCluster
 from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError
 from shared.model import SecretValue
-from shared.observed import Driver, KubernetesSecret
+from shared.observed import Driver, KubernetesSecret, Owner
 from shared.reason import Reason
+from shared.rollout import Kind
+from shared.workload import Workload
 from tests.edges.clusters import Way
 from tests.edges.scripted import ScriptedServer, always
 
@@ -23,13 +27,34 @@ Call = Callable[[KubernetesCluster], Awaitable[object]]
 READ = KubernetesSecret(
     namespace="shop", name="db", resource_version="1", type="Opaque", managed=True, immutable=False, data={}
 )
+ASKED = Delegate(
+    owner=Owner.EXTERNAL_SECRETS,
+    resource=Resource(group_version="external-secrets.io/v1", plural="externalsecrets", namespace="shop", name="db"),
+    secret_name="db",
+)
+WORKLOAD = Workload(kind=Kind.DEPLOYMENT, namespace="shop", name="web", resource_version="1", restarted={})
 CALLS: dict[str, Call] = {
     "classes": lambda cluster: cluster.classes(),
+    "owned": lambda cluster: cluster.owned(),
+    "external": lambda cluster: cluster.external(),
+    "syncs": lambda cluster: cluster.syncs(),
     "driver": lambda cluster: cluster.driver(),
     "pod_statuses": lambda cluster: cluster.pod_statuses("shop"),
     "secret": lambda cluster: cluster.secret("shop", "db"),
-    "write": lambda cluster: cluster.write(READ, {"key": SecretValue(b"planted")}),
+    "secret_version": lambda cluster: cluster.secret_version("shop", "db"),
+    "secret_state": lambda cluster: cluster.secret_state("shop", "db"),
+    "write": lambda cluster: cluster.write(READ, {"key": SecretValue(b"planted")}, {}),
+    "complain": lambda cluster: cluster.complain(READ, "its declaration is wrong"),
+    "ask": lambda cluster: cluster.ask(ASKED, "state"),
+    "progress": lambda cluster: cluster.progress(ASKED, datetime.now(UTC)),
+    "pods": lambda cluster: cluster.pods("shop"),
+    "wake": lambda cluster: cluster.wake("shop", "pod", "state"),
+    "restart": lambda cluster: cluster.restart(WORKLOAD, {"metadata": {"resourceVersion": "1"}}),
+    "hold_restarts": lambda cluster: cluster.hold_restarts("holder"),
+    "release_restarts": lambda cluster: cluster.release_restarts("holder"),
 }
+"""Each begins with one request. `workloads` begins with four at once."""
+LISTS = ("classes", "owned", "external", "syncs", "pod_statuses", "pods")
 NO_JSON = {
     "nothing": b"",
     "text": b"planted",
@@ -94,7 +119,7 @@ async def test_an_answer_that_is_no_object_is_a_passing_fault(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("call", ["classes", "pod_statuses"])
+@pytest.mark.parametrize("call", LISTS)
 @pytest.mark.parametrize("body", NO_LIST.values(), ids=NO_LIST.keys())
 async def test_an_answer_that_is_no_list_is_a_passing_fault(
     server: ScriptedServer, cluster: KubernetesCluster, call: str, body: bytes
@@ -112,7 +137,19 @@ async def test_an_empty_list_is_empty(server: ScriptedServer, cluster: Kubernete
     """Go writes one without entries as null, too."""
     server.answer = always(body)
 
-    assert (await cluster.classes(), await cluster.pod_statuses("shop")) == ([], [])
+    assert [await CALLS[call](cluster) for call in LISTS] == [[] if call != "external" else ([], []) for call in LISTS]
+
+
+@pytest.mark.parametrize("body", [*NO_JSON.values(), *NO_LIST.values()], ids=[*NO_JSON, *NO_LIST])
+async def test_workloads_that_cannot_be_listed_are_a_passing_fault(
+    server: ScriptedServer, cluster: KubernetesCluster, body: bytes
+) -> None:
+    """They are not taken for none: there would be room for restarts that there is not."""
+    server.answer = always(body)
+
+    error = await failure_of(cluster.workloads())
+
+    assert (type(error), error.reason) == (TransientError, Reason.CLUSTER_UNREACHABLE)
 
 
 async def test_a_list_that_breaks_off_after_a_page_is_not_taken_for_the_whole(
@@ -134,7 +171,7 @@ async def test_a_list_that_breaks_off_after_a_page_is_not_taken_for_the_whole(
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"metadata": "planted"}', b'{"metadata": {"resourceVersion": ""}}'])
-@pytest.mark.parametrize("call", ["secret", "write"])
+@pytest.mark.parametrize("call", ["secret", "secret_version", "secret_state", "write"])
 async def test_a_secret_without_a_resource_version_is_no_secret(
     server: ScriptedServer, cluster: KubernetesCluster, call: str, body: bytes
 ) -> None:
@@ -171,7 +208,13 @@ async def test_data_that_is_no_base64_is_refused_for_good(
 
 async def test_a_driver_of_another_shape_is_unknown(server: ScriptedServer, cluster: KubernetesCluster) -> None:
     """Nothing is concluded from what is not there."""
-    server.answer = always(b'{"spec": "planted", "metadata": ["planted"]}')
+    odd = '{"spec": "planted", "metadata": ["planted"]}'
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        listed = request.path.endswith("/daemonsets")
+        return web.Response(text=f'{{"metadata": {{}}, "items": [{odd}]}}' if listed else odd)
+
+    server.answer = answer
 
     assert await cluster.driver() is Driver.UNKNOWN
 

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from shared.job import RestartJob
 from shared.notice import NoticeType
 from shared.reason import Reason
-from tests.builders import PLACE, build_world
+from tests.builders import PLACE, World, build_world
 from tests.fakes import ProcessDied
 
 from .verdicts import assert_done, fails
@@ -15,6 +16,12 @@ THREE = ("shop/web-secret", "shop/api-secret", "pay/web-secret")
 
 DEAD = (ProcessDied, ExceptionGroup)
 """A death in the task of a write comes out as that target's failure. Either way the event is not acknowledged."""
+
+
+def restarts(world: World) -> set[tuple[str, str, str]]:
+    """Return every Secret whose readers a job on the queue restarts."""
+    waiting = [job for job in world.queue.waiting.values() if isinstance(job, RestartJob)]
+    return {(job.cluster, wish.namespace, wish.secret) for job in waiting for wish in job.wishes}
 
 
 async def test_wherever_the_process_dies_the_redelivery_ends_right() -> None:
@@ -35,6 +42,7 @@ async def test_wherever_the_process_dies_the_redelivery_ends_right() -> None:
 
         assert_done(world, *places)
         assert [cluster.writes for cluster in world.clusters] == [2, 2]
+        assert restarts(world) == restarts(trial)
 
 
 async def test_a_process_that_dies_again_and_again_gets_there_all_the_same() -> None:

@@ -9,8 +9,8 @@ import logging
 import pytest
 
 from shared.errors import ConfigurationError, ConflictError, FanoutError, PermanentError, TransientError
+from shared.neighbours import Limits
 from shared.notice import NoticeType
-from shared.pipeline import Limits
 from shared.reason import Reason, remedy
 from tests.builders import PLACE, World, build_payload, build_secret, build_world
 
@@ -183,6 +183,7 @@ async def test_the_second_of_three_writes_fails() -> None:
     assert await fails(world, payload) == {Reason.CLUSTER_UNREACHABLE}
 
     assert world.cluster.writes == len(world.told()) == 2
+    world.heal()
     await world.deliver(payload)
     assert_done(world, *THREE)
     assert world.cluster.writes == 3

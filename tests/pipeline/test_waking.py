@@ -3,10 +3,10 @@
 import pytest
 
 from shared.errors import ConfigurationError, TransientError
+from shared.neighbours import Limits
 from shared.notice import NoticeType
 from shared.nudge import Pod
 from shared.observed import Driver
-from shared.pipeline import Limits
 from shared.reason import Reason
 from tests.builders import NAME, PLACE, World, build_class, build_world
 

@@ -1,0 +1,77 @@
+"""The wire between a cluster's edge and its API: a server that hands everything on and keeps what went through.
+
+The API's own log has neither versions of paths nor headers nor answers. They are what tells which data left it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp import web
+
+from tests.edges.scripted import ScriptedServer, Seen
+
+_PASSED_ON = ("Accept", "Authorization", "Content-Type", "User-Agent")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """A request that waits on the wire."""
+
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Relay(ScriptedServer):
+    """Stands before the API at `server`; `answers` are the bodies that came from there."""
+
+    def __init__(self, server: str, session: aiohttp.ClientSession) -> None:
+        super().__init__(self._hand_on)
+        self.answers: list[bytes] = []
+        self._server = server
+        self._session = session
+
+    @property
+    def asked(self) -> list[str]:
+        """The requests so far as METHOD and path, without the query."""
+        return [name(seen) for seen in self.requests]
+
+    def forget(self) -> None:
+        """Forget what went through so far."""
+        self.requests.clear()
+        self.answers.clear()
+
+    def hold_up(self, method: str) -> "HeldUp":
+        """Let requests with that method wait from now on, until they are told to go on."""
+        held_up = HeldUp()
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if request.method == method:
+                held_up.arrived.set()
+                await held_up.goes_on.wait()
+            return await self._hand_on(request)
+
+        self.answer = answer
+        return held_up
+
+    async def _hand_on(self, request: web.Request) -> web.StreamResponse:
+        headers = {key: request.headers[key] for key in _PASSED_ON if key in request.headers}
+        url = f"{self._server}{request.raw_path}"
+        async with self._session.request(request.method, url, headers=headers, data=await request.read()) as response:
+            body = await response.read()
+        self.answers.append(body)
+        return web.Response(body=body, status=response.status, headers={"Content-Type": "application/json"})
+
+
+@asynccontextmanager
+async def relay_to(server: str) -> AsyncIterator[Relay]:
+    """Stand before an API."""
+    async with aiohttp.ClientSession() as session, Relay(server, session) as relay:
+        yield relay
+
+
+def name(seen: Seen) -> str:
+    """Return a request as METHOD and path, without the query."""
+    return f"{seen.method} {seen.path.partition('?')[0]}"
