@@ -5,7 +5,8 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -13,9 +14,24 @@ import aiohttp
 from devstack import eventgrid, seed, stack
 from devstack.eventgrid import Schema
 from devstack.host import HostProcess, start_process
+from devstack.kubernetes import everything, resources
+from devstack.servicebus import StoredMessage
 
 MARK = "PLANTED-7c1e-value"
-"""Every secret value in these tests begins so; it may appear in no log, notice, answer or error."""
+"""Every secret value in these tests begins so; it may appear in no log, notice, answer, job, annotation or error."""
+
+FIRST = f"{MARK}-first"
+
+_FORBIDDEN = (MARK.encode(), base64.b64encode(MARK.encode()))
+"""A multiple of three bytes, so that the base64 of every value begins with the base64 of the mark."""
+
+_KEPT = (
+    stack.QUEUE,
+    f"{stack.QUEUE}/$DeadLetterQueue",
+    *[f"{stack.TOPIC}/subscriptions/{one.name}" for one in stack.SUBSCRIPTIONS],
+)
+_PATIENCE = 30
+"""Seconds: some of what is waited for are jobs with delays of their own."""
 
 
 class AheadClock:
@@ -50,13 +66,36 @@ class Scene:
         """Seed anew: nothing of an earlier test stays but the host's connections."""
         self.stack.vault.clear()
         self.stack.vault.rights = None
-        self.stack.cluster.clear()
-        self.stack.cluster.clear_requests()
         self.stack.bus.clear()
         self.stack.bus.faults.clear()
-        version = self.stack.vault.set_secret(seed.OBJECT, f"{MARK}-first")
-        for manifest in seed.manifests(vault=stack.VAULT, version=version, value=f"{MARK}-first"):
-            self.stack.cluster.apply(manifest)
+        self.furnish(self.stack.vault.set_secret(seed.OBJECT, FIRST))
+
+    def furnish(self, version: str) -> None:
+        """Let the cluster be as after the mount of the first value, which has this version, and allow the app all."""
+        cluster = self.stack.cluster
+        cluster.clear()
+        cluster.clear_requests()
+        cluster.allow(stack.APP_USER, everything)
+        for manifest in seed.manifests(vault=stack.VAULT, version=version, value=FIRST):
+            cluster.apply(manifest)
+
+    def hunt(self) -> None:
+        """Look for planted values in all that the app has said, sent or written, but for the data of Secrets."""
+        for place, said in self._said():
+            assert not any(value in said for value in _FORBIDDEN), f"a value is in {place}"
+
+    def _said(self) -> Iterator[tuple[str, bytes]]:
+        yield "the function's log", self.host.stderr_text().encode()
+        yield from (("an HTTP answer", answer.encode()) for answer in self.answers)
+        bus = self.stack.bus
+        for entity in (stack.TOPIC, stack.QUEUE):
+            yield from ((f"a message to {entity}", message.encode()) for message in bus.accepted(entity))
+        for entity in _KEPT:
+            yield from ((f"a message in {entity}", message.encode()) for message in bus.messages(entity))
+        for resource in resources.RESOURCES:
+            for found in self.stack.cluster.list(resource.plural):
+                shown = found["metadata"] if resource is resources.SECRETS else found
+                yield f"{resource.kind} {found['metadata']['name']}", json.dumps(shown).encode()
 
     def rotate(self, name: str = seed.OBJECT, **attributes: Any) -> str:
         """Give the secret a new value and return its version."""
@@ -98,10 +137,34 @@ class Scene:
         states = self.stack.cluster.history_of("secrets", seed.NAMESPACE, secret)
         return [base64.b64decode(state["data"][key]).decode() for state in states]
 
+    def writers(self, secret: str = seed.SECRET) -> list[str]:
+        """Return who made each state of the Secret, oldest first."""
+        states = self.stack.cluster.history_of("secrets", seed.NAMESPACE, secret)
+        return [str(state["metadata"]["managedFields"][-1]["manager"]) for state in states]
+
     def told(self, notice_type: str = "") -> list[Mapping[str, object]]:
         """Return the application properties of the notices that arrived, duplicates left out."""
+        return [message.application_properties for message in self._arrived(notice_type)]
+
+    def notices(self, notice_type: str = "", **fields: object) -> list[dict[str, Any]]:
+        """Return the data of the notices that arrived, duplicates left out; those that have these fields."""
+        found = [json.loads(message.body)["data"] for message in self._arrived(notice_type)]
+        return [data for data in found if fields.items() <= data.items()]
+
+    def jobs(self, kind: str) -> list[dict[str, Any]]:
+        """Return the jobs of a kind (check, restart, refresh) that were put on the queue, duplicates left out."""
+        accepted = self.stack.bus.accepted(stack.QUEUE)
+        found = [json.loads(message.body) for message in accepted if not message.duplicate]
+        return [body for body in found if body["kind"] == kind]
+
+    def asked(self, user: str = stack.APP_USER) -> Counter[str]:
+        """Count a user's requests to the cluster, by verb and resource."""
+        requests = [request for request in self.stack.cluster.requests if request.user == user]
+        return Counter(f"{request.verb} {request.resource}" for request in requests)
+
+    def _arrived(self, notice_type: str) -> list[StoredMessage]:
         return [
-            message.application_properties
+            message
             for message in self.stack.bus.accepted(stack.TOPIC)
             if not message.duplicate and notice_type in {"", message.application_properties["noticeType"]}
         ]
@@ -112,7 +175,7 @@ class Scene:
 
     async def eventually(self, what: Callable[[], bool]) -> None:
         """Wait until something is so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(_PATIENCE):
             while not what():  # noqa: ASYNC110 - what a server saw sets no event
                 await asyncio.sleep(0.01)
 
@@ -129,3 +192,4 @@ async def play(provider: Mapping[str, object] | None = None, **changes: str) -> 
             scene = Scene(running, host, session, clock)
             scene.reset()
             yield scene
+            scene.hunt()

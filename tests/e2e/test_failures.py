@@ -1,25 +1,27 @@
-"""What fails, over real wires: the event comes back, or ends with its reason; whatever else could be done is done."""
+"""What fails, over real wires: a job does it later, or it ends with its reason; whatever else could be done is done.
+
+While the queue is down too there is no job, and the event comes back.
+"""
+
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import pytest_asyncio
 
 from devstack import seed, stack
 from devstack.faults import Fault
 from devstack.kubernetes import Request as ClusterRequest
 from devstack.servicebus import Operation
+from tests.e2e import jobs
+from tests.e2e import scene as scenes
+from tests.e2e.rights import logged_about
 from tests.e2e.scene import Scene
 
 FOR_EVER = None
 
+BUSY = Fault(condition="com.microsoft:server-busy")
 
-def _patches(request: ClusterRequest) -> bool:
-    return request.verb == "patch"
-
-
-def _sends(operation: Operation) -> bool:
-    return operation.kind == "send"
-
-
-@pytest.mark.parametrize(
+VAULT_FAILURES = pytest.mark.parametrize(
     ("status", "code", "inner"),
     [
         (500, "InternalError", ""),
@@ -28,22 +30,173 @@ def _sends(operation: Operation) -> bool:
         (403, "Forbidden", "ForbiddenByFirewall"),
     ],
 )
-async def test_a_vault_that_fails_brings_the_event_back_and_a_later_delivery_heals_it(
-    scene: Scene, status: int, code: str, inner: str
-) -> None:
+VERBS = pytest.mark.parametrize("verb", ["list", "get", "patch"])
+
+
+@pytest_asyncio.fixture(scope="module")
+async def playing() -> AsyncIterator[Scene]:
+    """The scene of this module: an app that tries again within a tenth of a second."""
+    async with scenes.play(RETRY_DELAY_SECONDS="0.1", RESTART_WORKLOADS="off") as scene:
+        yield scene
+
+
+def _patches(request: ClusterRequest) -> bool:
+    return request.verb == "patch"
+
+
+def _sends_to(*entities: str) -> Callable[[Operation], bool]:
+    return lambda operation: operation.kind == "send" and operation.entity in entities
+
+
+def _stop_vault(scene: Scene, status: int, code: str, inner: str) -> None:
     error = {"code": code, "message": "no", "innererror": {"code": inner}}
     scene.stack.vault.faults.plan(
         lambda request: request.operation == "get", Fault(status=status, body={"error": error}), times=FOR_EVER
     )
+
+
+def _stop_verb(scene: Scene, verb: str) -> None:
+    scene.stack.cluster.faults.plan(lambda request: request.verb == verb, Fault(status=500), times=FOR_EVER)
+
+
+def _stop_sending(scene: Scene, *entities: str) -> None:
+    scene.stack.bus.faults.plan(_sends_to(*entities), BUSY, times=FOR_EVER)
+
+
+def _is_newest(scene: Scene) -> bool:
+    return scene.value() == scene.stack.vault.get(seed.OBJECT).value
+
+
+def _types(scene: Scene) -> list[str]:
+    return sorted(str(told["noticeType"]) for told in scene.told())
+
+
+BOTH = ["object.new-version", "target.refreshed"]
+
+
+@VAULT_FAILURES
+async def test_while_the_vault_fails_a_job_waits_for_it_and_brings_the_rest(
+    scene: Scene, status: int, code: str, inner: str
+) -> None:
+    _stop_vault(scene, status, code, inner)
+
+    accepted = await scene.deliver(scene.event(scene.rotate()))
+    written_while_failing = len(scene.values()) - 1
+    scene.stack.vault.faults.clear()
+
+    await scene.eventually(lambda: _types(scene) == BOTH)
+    assert (accepted, written_while_failing) == (202, 0)
+    assert _is_newest(scene)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "inner"), [(500, "InternalError", ""), (403, "Forbidden", "ForbiddenByRbac")]
+)
+async def test_while_the_queue_is_down_too_a_vault_that_fails_brings_the_event_back(
+    scene: Scene, status: int, code: str, inner: str
+) -> None:
+    _stop_vault(scene, status, code, inner)
+    _stop_sending(scene, stack.QUEUE)
     event = scene.event(scene.rotate())
 
     failed = await scene.deliver(event)
     written_while_failing = len(scene.values()) - 1
     scene.stack.vault.faults.clear()
+    scene.stack.bus.faults.clear()
     healed = await scene.deliver(event)
 
     assert (failed, written_while_failing, healed) == (500, 0, 202)
-    assert scene.value() == scene.stack.vault.get(seed.OBJECT).value
+    assert _is_newest(scene)
+    assert _types(scene) == BOTH
+
+
+@VERBS
+async def test_while_an_api_server_fails_a_job_waits_for_it_and_brings_the_rest(scene: Scene, verb: str) -> None:
+    _stop_verb(scene, verb)
+
+    accepted = await scene.deliver(scene.event(scene.rotate()))
+    written_while_failing = len(scene.values()) - 1
+    scene.stack.cluster.faults.clear()
+
+    await scene.eventually(lambda: _types(scene) == BOTH)
+    assert (accepted, written_while_failing) == (202, 0)
+    assert _is_newest(scene)
+
+
+@VERBS
+async def test_while_the_queue_is_down_too_an_api_server_that_fails_brings_the_event_back(
+    scene: Scene, verb: str
+) -> None:
+    _stop_verb(scene, verb)
+    _stop_sending(scene, stack.QUEUE)
+    event = scene.event(scene.rotate())
+
+    failed = await scene.deliver(event)
+    scene.stack.cluster.faults.clear()
+    scene.stack.bus.faults.clear()
+    healed = await scene.deliver(event)
+
+    assert (failed, healed) == (500, 202)
+    assert _is_newest(scene)
+    assert _types(scene) == BOTH
+
+
+async def test_several_failures_at_once_heal_one_after_the_other_without_a_redelivery(scene: Scene) -> None:
+    _stop_verb(scene, "list")
+    _stop_vault(scene, 500, "InternalError", "")
+    _stop_sending(scene, stack.TOPIC)
+
+    event = scene.event(scene.rotate())
+    accepted = await scene.deliver(event)
+    scene.stack.cluster.faults.clear()
+    await logged_about(scene, event.id, "failed, vault-unreachable")
+    scene.stack.vault.faults.clear()
+    await scene.eventually(lambda: _is_newest(scene))
+    told_while_failing = scene.told()
+    scene.stack.bus.faults.clear()
+
+    await scene.eventually(lambda: _types(scene) == BOTH)
+    await jobs.empty(scene)
+    assert (accepted, told_while_failing) == (202, [])
+    assert len(scene.values()) == 2
+
+
+async def test_what_was_written_but_not_told_is_told_by_a_job(scene: Scene) -> None:
+    _stop_sending(scene, stack.TOPIC)
+
+    accepted = await scene.deliver(scene.event(scene.rotate()))
+    written, told = len(scene.values()) - 1, scene.told()
+    scene.stack.bus.faults.clear()
+
+    await scene.eventually(lambda: _types(scene) == BOTH)
+    assert (accepted, written, told) == (202, 1, [])
+    assert len(scene.values()) == 2
+
+
+async def test_while_the_queue_is_down_too_what_was_written_but_not_told_is_told_by_the_redelivery(
+    scene: Scene,
+) -> None:
+    """The function dies, as far as the bus knows, between writing and telling."""
+    _stop_sending(scene, stack.TOPIC, stack.QUEUE)
+    event = scene.event(scene.rotate())
+
+    failed = await scene.deliver(event)
+    written, told = len(scene.values()) - 1, scene.told()
+    scene.stack.bus.faults.clear()
+    healed = await scene.deliver(event)
+
+    assert (failed, written, told, healed) == (500, 1, [], 202)
+    assert len(scene.values()) == 2
+    assert _types(scene) == BOTH
+
+
+async def test_a_topic_connection_that_is_cut_heals_by_itself_or_by_a_job(scene: Scene) -> None:
+    scene.stack.bus.faults.plan(_sends_to(stack.TOPIC), Fault(drop=True))
+
+    accepted = await scene.deliver(scene.event(scene.rotate()))
+
+    await scene.eventually(lambda: _types(scene) == BOTH)
+    assert accepted == 202
 
 
 async def test_a_disabled_newest_version_ends_the_event_and_the_target_is_told_of(scene: Scene) -> None:
@@ -66,20 +219,6 @@ async def test_a_deleted_object_ends_the_event(scene: Scene) -> None:
     assert len(scene.values()) == 1
 
 
-@pytest.mark.parametrize("verb", ["list", "get", "patch"])
-async def test_an_api_server_that_fails_brings_the_event_back(scene: Scene, verb: str) -> None:
-    scene.stack.cluster.faults.plan(lambda request: request.verb == verb, Fault(status=500), times=FOR_EVER)
-    event = scene.event(scene.rotate())
-
-    failed = await scene.deliver(event)
-    scene.stack.cluster.faults.clear()
-    healed = await scene.deliver(event)
-
-    assert (failed, healed) == (500, 202)
-    assert scene.value() == scene.stack.vault.get(seed.OBJECT).value
-    assert [told["noticeType"] for told in scene.told()] == ["object.new-version", "target.refreshed"]
-
-
 async def test_a_conflict_is_looked_at_again(scene: Scene) -> None:
     scene.stack.cluster.faults.plan(_patches, Fault(status=409), times=2)
 
@@ -97,140 +236,3 @@ async def test_a_write_whose_answer_was_lost_is_not_written_again(scene: Scene) 
     assert status == 202
     assert len(scene.values()) == 2
     assert [told["noticeType"] for told in scene.told()] == ["object.new-version", "target.refreshed"]
-
-
-async def test_what_was_written_but_not_told_is_told_by_the_redelivery(scene: Scene) -> None:
-    """The function dies, as far as the topic knows, between writing and telling."""
-    scene.stack.bus.faults.plan(_sends, Fault(condition="com.microsoft:server-busy"), times=FOR_EVER)
-    event = scene.event(scene.rotate())
-
-    failed = await scene.deliver(event)
-    written, told = len(scene.values()) - 1, scene.told()
-    scene.stack.bus.faults.clear()
-    healed = await scene.deliver(event)
-
-    assert (failed, written, told, healed) == (500, 1, [], 202)
-    assert len(scene.values()) == 2
-    assert [one["noticeType"] for one in scene.told()] == ["object.new-version", "target.refreshed"]
-
-
-async def test_a_topic_connection_that_is_cut_heals_by_itself_or_by_the_redelivery(scene: Scene) -> None:
-    scene.stack.bus.faults.plan(_sends, Fault(drop=True))
-    event = scene.event(scene.rotate())
-
-    statuses = [await scene.deliver(event), await scene.deliver(event)]
-
-    assert statuses[-1] == 202
-    assert sorted(str(one["noticeType"]) for one in scene.told()) == ["object.new-version", "target.refreshed"]
-
-
-async def test_a_missing_grant_leaves_the_namespace_without_the_bytes_and_says_so(scene: Scene) -> None:
-    for pod_status in scene.stack.cluster.list("secretproviderclasspodstatuses"):
-        name = pod_status["metadata"]["name"]
-        scene.stack.cluster.delete("secretproviderclasspodstatuses", seed.NAMESPACE, name)
-
-    status = await scene.deliver(scene.event(scene.rotate()))
-
-    assert status == 202
-    assert len(scene.values()) == 1
-    assert [told["noticeType"] for told in scene.told()] == ["object.new-version", "target.failed"]
-
-
-async def test_the_vault_owners_tag_grants_a_namespace(scene: Scene) -> None:
-    for pod_status in scene.stack.cluster.list("secretproviderclasspodstatuses"):
-        name = pod_status["metadata"]["name"]
-        scene.stack.cluster.delete("secretproviderclasspodstatuses", seed.NAMESPACE, name)
-    version = scene.rotate(tags={"keyvault-fanout-allow": f"{stack.CLUSTER}/secrets-*"})
-
-    await scene.deliver(scene.event(version))
-
-    assert scene.value() == scene.stack.vault.get(seed.OBJECT).value
-
-
-async def test_a_pod_status_with_versions_of_another_vault_grants_nothing(scene: Scene) -> None:
-    """Somebody mounted an object of that name from a vault of their own, and then named ours in the class."""
-    for pod_status in scene.stack.cluster.list("secretproviderclasspodstatuses"):
-        pod_status["status"]["objects"] = [{"id": f"secret/{seed.OBJECT}", "version": "f" * 32}]
-        scene.stack.cluster.apply(pod_status)
-
-    status = await scene.deliver(scene.event(scene.rotate()))
-
-    assert status == 202
-    assert len(scene.values()) == 1
-    assert [told["noticeType"] for told in scene.told()] == ["object.new-version", "target.failed"]
-
-
-async def test_an_event_of_a_vault_that_is_not_listed_contacts_nobody(scene: Scene) -> None:
-    event = scene.event(scene.rotate())
-    event.data["VaultName"] = "somebody-elses"
-    event.data["Id"] = event.data["Id"].replace(f"127.0.0.1:{scene.stack.vault.url.rpartition(':')[2]}", "evil.example")
-
-    status = await scene.deliver(event)
-
-    assert status == 202
-    assert (scene.stack.vault.reads, scene.stack.cluster.requests, scene.told()) == ((), (), [])
-    await scene.logged("not on the list")
-
-
-async def test_an_event_that_names_a_listed_vault_at_another_host_contacts_nobody(scene: Scene) -> None:
-    event = scene.event(scene.rotate())
-    event.data["Id"] = event.data["Id"].replace("127.0.0.1", "127.0.0.2")
-
-    status = await scene.deliver(event)
-
-    assert status == 202
-    assert (scene.stack.vault.reads, scene.stack.cluster.requests, scene.told()) == ((), (), [])
-
-
-HOSTILE = {
-    "data is missing": {"data": None},
-    "data is a text": {"data": "x" * 1000},
-    "data is deep": {"data": {"Id": [[[[[[[[[[]]]]]]]]]]}},
-    "a name climbs": {
-        "data": {"VaultName": "kv-demo", "ObjectName": "../../x", "ObjectType": "Secret", "Version": "1"}
-    },
-    "a name has a line end": {"data": {"VaultName": "kv-demo", "ObjectName": "a\nb", "Version": "1"}},
-    "the version is a number": {"data": {"VaultName": "kv-demo", "ObjectName": "secret1", "Version": 7}},
-    "the fields contradict": {
-        "data": {"Id": "https://kv-demo.vault.azure.net/secrets/other/1", "ObjectName": "secret1", "Version": "1"}
-    },
-    "the type contradicts": {
-        "data": {"Id": "https://kv-demo.vault.azure.net/keys/secret1/1", "ObjectName": "secret1", "Version": "1"}
-    },
-}
-
-
-@pytest.mark.parametrize("change", HOSTILE.values(), ids=list(HOSTILE))
-async def test_a_hostile_payload_is_refused_and_ended_and_the_next_event_is_handled(
-    scene: Scene, change: dict[str, object]
-) -> None:
-    event = scene.event("0" * 32)
-    object.__setattr__(event, "data", change["data"])
-
-    refused = await scene.deliver(event)
-    status = await scene.deliver(scene.event(scene.rotate()))
-
-    assert (refused, status) == (202, 202)
-    await scene.logged("event refused")
-    assert scene.value() == scene.stack.vault.get(seed.OBJECT).value
-
-
-async def test_a_namespace_can_neither_forge_log_lines_nor_crowd_out_the_notices_of_others(scene: Scene) -> None:
-    """It writes a Secret and a class whose type is a log line of its own, three hundred thousand characters long."""
-    forged = "x\n2026-11-23 ERROR forged\x1b[31m" + "y" * 300_000
-    class_ = seed.provider_class(vault=stack.VAULT)
-    class_["metadata"] |= {"namespace": "aaa", "name": "loud"}
-    class_["spec"]["secretObjects"][0] |= {"type": forged}
-    secret = seed.synced_secret("old")
-    secret["metadata"]["namespace"] = "aaa"
-    for manifest in (class_, secret):
-        scene.stack.cluster.apply(manifest)
-
-    status = await scene.deliver(scene.event(scene.rotate()))
-
-    assert status == 202
-    assert [one["namespace"] for one in scene.told("target.refreshed")] == [seed.NAMESPACE]
-    assert [one["namespace"] for one in scene.told("target.failed")] == ["aaa"]
-    await scene.logged("secret-other-type")
-    assert not any(line.startswith("2026-11-23 ERROR forged") for line in scene.host.stderr_text().splitlines())
-    assert "\x1b" not in scene.host.stderr_text()

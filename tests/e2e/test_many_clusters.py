@@ -1,94 +1,133 @@
 """Several clusters: all at once, one vault read, and one that is down costs the others nothing."""
 
-import contextlib
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 
-import aiohttp
+import pytest
 import pytest_asyncio
-import yaml
 
 from devstack import seed, stack
 from devstack.faults import Fault
-from devstack.host import start_process
-from devstack.kubernetes import Identity, KubernetesApi, everything
-from tests.e2e.scene import MARK, Scene
+from tests.e2e import wide as wides
+from tests.e2e.scene import Scene
+from tests.e2e.wide import Wide
 
 NAMES = ("east", "west", "north")
 
 
-@dataclass(frozen=True, slots=True)
-class Wide:
-    """A scene with more clusters than the stack's own."""
-
-    scene: Scene
-    clusters: dict[str, KubernetesApi]
-
-    def holding(self, cluster: str) -> object:
-        """Return what the Secret of a cluster holds, as stored."""
-        secret = self.clusters[cluster].get("secrets", seed.NAMESPACE, seed.SECRET)
-        assert secret is not None
-        return secret["data"]
+@pytest_asyncio.fixture(scope="module")
+async def playing() -> AsyncIterator[Wide]:
+    """The clusters of this module, around an app that tries again within a tenth of a second."""
+    async with wides.play(NAMES, RETRY_DELAY_SECONDS="0.1", RESTART_WORKLOADS="off") as wide:
+        await _opened(wide)
+        yield wide
 
 
-@pytest_asyncio.fixture
-async def wide() -> AsyncIterator[Wide]:
-    async with contextlib.AsyncExitStack() as held:
-        running = await held.enter_async_context(stack.start())
-        version = running.vault.set_secret(seed.OBJECT, f"{MARK}-first")
-        clusters, settings = {}, []
-        for name in NAMES:
-            owner = Identity(token=name, user="keyvault-fanout", allows=everything)
-            api = KubernetesApi(name=name, identities=[owner], tls=running.authority.server_context())
-            clusters[name] = await held.enter_async_context(api)
-            for manifest in seed.manifests(vault=stack.VAULT, version=version, value=f"{MARK}-first"):
-                api.apply(manifest)
-            path = running.folder / f"{name}.yaml"
-            path.write_text(yaml.safe_dump(api.kubeconfig(name, ca_pem=running.authority.ca_pem)), encoding="utf-8")
-            settings.append({"name": name, "kubeconfig": str(path), "timeoutSeconds": 1.5})
-        environment = stack.inherited() | running.environment | {"CLUSTERS": json.dumps(settings)}
-        host = await held.enter_async_context(start_process(stack.APP, environment))
-        session = await held.enter_async_context(aiohttp.ClientSession())
-        yield Wide(Scene(running, host, session), clusters)
-        assert MARK not in host.stderr_text()
+@pytest.fixture
+def wide(playing: Wide) -> Iterator[Wide]:
+    """The clusters, as good as new."""
+    playing.reset()
+    yield playing
+    playing.hunt()
+
+
+async def _opened(wide: Wide) -> None:
+    """Let the app open its connections, which may take longer than clusters wait for one another."""
+    scene = wide.any
+    assert await scene.deliver(scene.event(scene.rotate())) == 202
+
+
+def _told(scene: Scene) -> set[object]:
+    return {one["cluster"] for one in scene.told("target.refreshed")}
+
+
+def _is_newest(scene: Scene) -> bool:
+    return scene.value() == scene.stack.vault.get(seed.OBJECT).value
+
+
+def _stop_queue(scene: Scene) -> None:
+    scene.stack.bus.faults.plan(
+        lambda operation: (operation.kind, operation.entity) == ("send", stack.QUEUE),
+        Fault(condition="com.microsoft:server-busy"),
+        times=None,
+    )
 
 
 async def test_all_clusters_are_refreshed_after_one_vault_read(wide: Wide) -> None:
-    scene = wide.scene
-    for _ in range(2):
-        # The first event opens connections, which may take longer than clusters wait for one another.
-        scene.stack.vault.clear_reads()
-        version = scene.rotate()
-        assert await scene.deliver(scene.event(version)) == 202
+    scene = wide.any
+    await scene.deliver(scene.event(scene.rotate()))  # that the mounted version is one of this vault's is known then
+    scene.stack.vault.clear_reads()
+    version = scene.rotate()
 
+    status = await scene.deliver(scene.event(version))
+
+    assert status == 202
     assert [(read.operation, read.version) for read in scene.stack.vault.reads] == [("get", "")]
-    assert wide.holding("east") == wide.holding("west") == wide.holding("north")
-    told = {one["cluster"] for one in scene.told("target.refreshed") if one["version"] == version}
-    assert told == set(NAMES)
+    assert all(_is_newest(one) for one in wide.scenes.values())
+    assert {one["cluster"] for one in scene.told("target.refreshed") if one["version"] == version} == set(NAMES)
 
 
-async def test_a_cluster_that_is_down_fails_alone_and_is_caught_up_by_the_redelivery(wide: Wide) -> None:
-    scene = wide.scene
-    await wide.clusters["west"].stop()
+async def test_a_cluster_that_is_down_fails_alone_and_is_caught_up_by_a_job(wide: Wide) -> None:
+    scene, west = wide.any, wide.scenes["west"]
+    await west.stack.cluster.stop()
+
+    status = await scene.deliver(scene.event(scene.rotate()))
+    told_meanwhile = _told(scene)
+    await west.stack.cluster.start()
+
+    await scene.eventually(lambda: _told(scene) == set(NAMES))
+    assert status == 202
+    assert told_meanwhile == {"east", "north"}
+    assert _is_newest(west)
+    assert {job["cluster"] for job in scene.jobs("refresh")} == {"west"}
+
+
+async def test_while_the_queue_is_down_too_a_cluster_that_is_down_is_caught_up_by_the_redelivery(wide: Wide) -> None:
+    scene, west = wide.any, wide.scenes["west"]
+    await west.stack.cluster.stop()
+    _stop_queue(scene)
     event = scene.event(scene.rotate())
 
     failed = await scene.deliver(event)
-    told_meanwhile = {one["cluster"] for one in scene.told("target.refreshed")}
-    await wide.clusters["west"].start()
+    told_meanwhile = _told(scene)
+    await west.stack.cluster.start()
+    scene.stack.bus.faults.clear()
     healed = await scene.deliver(event)
 
     assert (failed, healed) == (500, 202)
     assert told_meanwhile == {"east", "north"}
-    assert wide.holding("west") == wide.holding("east")
+    assert _is_newest(west)
 
 
-async def test_a_cluster_that_does_not_answer_is_given_up_after_its_own_time(wide: Wide) -> None:
-    scene = wide.scene
-    wide.clusters["north"].faults.plan(lambda _: True, Fault(delay=30), times=None)
+async def test_a_cluster_that_does_not_answer_is_given_up_after_its_own_time_and_caught_up_by_a_job(wide: Wide) -> None:
+    scene, north = wide.any, wide.scenes["north"]
+    north.stack.cluster.faults.plan(lambda _: True, Fault(delay=30), times=None)
+
+    status = await scene.deliver(scene.event(scene.rotate()))
+    told_meanwhile = _told(scene)
+    await scene.logged("north: SecretProviderClasses not read in time")
+    north.stack.cluster.faults.clear()
+
+    await scene.eventually(lambda: _told(scene) == set(NAMES))
+    assert status == 202
+    assert told_meanwhile == {"east", "west"}
+
+
+@pytest_asyncio.fixture
+async def shared_out() -> AsyncIterator[Wide]:
+    """The same clusters around an app that does none of the work in the event's own invocation."""
+    async with wides.play(NAMES, DIRECT_CLUSTERS="0", RETRY_DELAY_SECONDS="0.1", RESTART_WORKLOADS="off") as wide:
+        yield wide
+
+
+async def test_above_the_limit_each_cluster_gets_a_job_and_one_that_is_down_holds_up_no_other(shared_out: Wide) -> None:
+    scene, west = shared_out.any, shared_out.scenes["west"]
+    await west.stack.cluster.stop()
 
     status = await scene.deliver(scene.event(scene.rotate()))
 
-    assert status == 500
-    assert {one["cluster"] for one in scene.told("target.refreshed")} == {"east", "west"}
-    await scene.logged("north: not looked through in time")
+    await scene.eventually(lambda: _told(scene) == {"east", "north"})
+    await west.stack.cluster.start()
+    await scene.eventually(lambda: _told(scene) == set(NAMES))
+    assert status == 202
+    assert {job["cluster"] for job in scene.jobs("refresh") if job["attempt"] == 0} == set(NAMES)
+    assert len(scene.told("object.new-version")) == 1

@@ -1,96 +1,96 @@
-"""The manifest that we ship is enough, and each of its rules is needed: docs/kubernetes-rbac.md, tried."""
+"""The shipped manifests as a whole: they are well made, together they are enough, and all but one may be missing."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
-import yaml
 
-from devstack import seed, stack
-from devstack.kubernetes import Request
+from devstack import seed
+from shared.cluster_setting import BindingKind
+from tests.e2e import declarations, jobs
 from tests.e2e import scene as scenes
+from tests.e2e.rights import FILES, documents, grant, shipped
 from tests.e2e.scene import Scene
 
-Rule = tuple[str, str, str, tuple[str, ...]]
+ZEROS = "00000000-0000-0000-0000-000000000000"
 
 
-def _rules(name: str) -> list[Rule]:
-    """Return the rules of a shipped manifest, one for each group, resource and verb."""
-    text = (stack.APP / "deploy" / "kubernetes" / name).read_text(encoding="utf-8")
-    return [
-        (group, resource, verb, tuple(rule.get("resourceNames", ())))
-        for document in yaml.safe_load_all(text)
-        if document["kind"] == "ClusterRole"
-        for rule in document["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    ]
+def _at(document: dict[str, Any]) -> tuple[str, str, str]:
+    meta = document["metadata"]
+    return document["kind"].removesuffix("Binding"), meta.get("namespace", ""), meta["name"]
 
 
-RULES, NUDGE = _rules("rbac.yaml"), _rules("nudge.yaml")
+@pytest.mark.parametrize("file", FILES)
+def test_every_role_of_a_manifest_is_bound_to_the_identity_that_has_to_be_filled_in(file: str) -> None:
+    roles = [document for document in documents(file) if "rules" in document]
+    bindings = [document for document in documents(file) if "roleRef" in document]
+
+    assert list(map(_at, roles)) == list(map(_at, bindings))
+    for binding in bindings:
+        kind, _, name = _at(binding)
+        assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+        assert binding["subjects"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": ZEROS}]
 
 
-def _allowing(rules: list[Rule]) -> Callable[[Request], bool]:
-    def allows(request: Request) -> bool:
-        return any(
-            (request.group, request.resource, request.verb) == (group, resource, verb)
-            and (not names or request.name in names)
-            for group, resource, verb, names in rules
-        )
+def test_no_two_manifests_overwrite_each_other() -> None:
+    places = [(document["kind"], _at(document)) for file in FILES for document in documents(file)]
 
-    return allows
+    assert len(places) == len(set(places))
 
 
 @pytest_asyncio.fixture
-async def fresh() -> AsyncIterator[Scene]:
-    """A host of its own: the driver's generation is remembered for minutes."""
+async def whole() -> AsyncIterator[Scene]:
+    """An app that follows all there is, checks and restarts within seconds, and a cluster that declares all of it."""
+    async with scenes.play(
+        CHECK_DELAY_SECONDS="1", CHECK_LIMIT_SECONDS="1", RESTART_WINDOW_SECONDS="1", RESTART_BUDGET="10"
+    ) as scene:
+        cluster = scene.stack.cluster
+        parent = cluster.apply(declarations.cluster_external_secret())
+        for manifest in (
+            declarations.lease_namespace(),
+            declarations.owned_secret(),
+            declarations.broken_secret(),
+            declarations.store(scene),
+            declarations.external_secret(parent=parent),
+            declarations.secret_sync(),
+            *map(declarations.workload, declarations.KINDS),
+        ):
+            cluster.apply(manifest)
+        yield scene
+
+
+async def test_with_all_manifests_nothing_is_asked_for_that_is_forbidden_and_no_rule_is_superfluous(
+    whole: Scene,
+) -> None:
+    guard = grant(whole, shipped(*FILES))
+
+    status = await whole.deliver(whole.event(whole.rotate(tags=declarations.GRANT)))
+    await jobs.empty(whole)
+    async with whole.session.post(f"{whole.host.url}/admin/functions/sweep") as swept:
+        assert swept.status == 202
+    await jobs.empty(whole)
+
+    assert status == 202
+    assert (guard.refused, guard.unused) == ([], [])
+
+
+@pytest_asyncio.fixture
+async def auto() -> AsyncIterator[Scene]:
+    """An app that was not told what to follow."""
     async with scenes.play() as scene:
         yield scene
 
 
-async def test_the_shipped_rules_are_enough(fresh: Scene) -> None:
-    fresh.stack.cluster.allow("keyvault-fanout", _allowing(RULES))
+async def test_what_nobody_asked_for_and_may_not_be_listed_is_named_once_with_its_manifest(auto: Scene) -> None:
+    guard = grant(auto, shipped("rbac", "driver", "nudge"))
 
-    status = await fresh.deliver(fresh.event(fresh.rotate()))
+    statuses = [await auto.deliver(auto.event(auto.rotate())) for _ in range(2)]
 
-    assert status == 202
-    assert fresh.value() == fresh.stack.vault.get(seed.OBJECT).value
-
-
-async def test_with_the_rules_for_nudging_the_app_asks_for_nothing_that_it_may_not(fresh: Scene) -> None:
-    fresh.stack.cluster.allow("keyvault-fanout", _allowing(RULES + NUDGE))
-
-    status = await fresh.deliver(fresh.event(fresh.rotate()))
-
-    assert status == 202
-    assert "403 Forbidden" not in fresh.host.stderr_text()
-    await fresh.logged("2 pods woken")
-
-
-@pytest.mark.parametrize("missing", NUDGE, ids=lambda rule: f"{rule[2]} {rule[1]}")
-async def test_without_a_rule_for_nudging_the_secret_is_refreshed_and_the_log_says_what_is_slower(
-    fresh: Scene, missing: Rule
-) -> None:
-    fresh.stack.cluster.allow("keyvault-fanout", _allowing([rule for rule in RULES + NUDGE if rule != missing]))
-
-    status = await fresh.deliver(fresh.event(fresh.rotate()))
-
-    assert status == 202
-    assert fresh.value() == fresh.stack.vault.get(seed.OBJECT).value
-    await fresh.logged("a pod is woken by its kubelet only")
-
-
-@pytest.mark.parametrize("missing", RULES, ids=lambda rule: f"{rule[2]} {rule[1]}")
-async def test_without_a_rule_the_documented_outcome_is_seen(fresh: Scene, missing: Rule) -> None:
-    fresh.stack.cluster.allow("keyvault-fanout", _allowing([rule for rule in RULES if rule != missing]))
-
-    status = await fresh.deliver(fresh.event(fresh.rotate()))
-
-    if missing[1] == "csidrivers":
-        assert status == 202
-        assert fresh.told("target.refreshed")
-        return
-    assert status == 500
-    assert len(fresh.values()) == 1
-    await fresh.logged("403 Forbidden. Apply the RBAC of docs/kubernetes-rbac.md")
+    assert statuses == [202, 202]
+    assert auto.value() == auto.stack.vault.get(seed.OBJECT).value
+    kinds = [kind for kind in BindingKind if kind is not BindingKind.CSI]
+    for kind in kinds:
+        await auto.logged(f"403 Forbidden; apply deploy/kubernetes/{kind}.yaml to follow them")
+    assert {str(kind) for kind in kinds} <= set(FILES)
+    assert len(guard.refused) == len(kinds)
