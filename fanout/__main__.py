@@ -1,0 +1,70 @@
+"""`python -m fanout`: what an operator runs by hand. Not deployed; it reads the same settings as the app."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fanout import environment
+from fanout.deadletters import command as deadletters
+from fanout.errors import UsageError
+from shared.errors import SettingsError
+
+WRONG = 2
+"""The exit code for usage and settings, as argparse has it."""
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run the command and return its exit code. Without arguments they are the process's own."""
+    arguments = _parser().parse_args(argv)
+    level = logging.INFO if arguments.verbose else logging.ERROR
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("azure").setLevel(max(level, logging.WARNING))  # at INFO it logs every request
+    try:
+        mapping = environment.mapping(os.environ if environ is None else environ, arguments.settings)
+        run = deadletters.prepare(arguments, mapping)
+    except (UsageError, SettingsError) as error:
+        print(f"fanout: {error}", file=sys.stderr)
+        return WRONG
+    try:
+        asyncio.run(run.do())
+        code = run.code
+    except KeyboardInterrupt:
+        print("fanout: interrupted; what is named below is done, the rest is as it was", file=sys.stderr)
+        code = INTERRUPTED
+    return _print(run.text(), code)
+
+
+def _print(text: str, code: int) -> int:
+    """Print; somebody who stopped reading (`| head`) is no failure."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fanout",
+        description="Operate Key Vault Fan-out. The settings are the app's own: the environment, or --settings.",
+        epilog="Exit codes: 0 all done; 1 something failed and stays; 2 usage or settings are wrong, nothing was done.",
+    )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="read settings from the Values of a file like local.settings.json; they go before the environment",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show the flow's own log lines on stderr")
+    deadletters.add_to(parser.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,153 @@
+"""The command's arguments and settings: what is refused before anything is done."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fanout import environment
+from fanout.__main__ import main
+from fanout.deadletters import settings
+from fanout.errors import UsageError
+
+SETTINGS = {
+    "KEY_VAULTS": "kv-demo",
+    "CLUSTERS": "[]",
+    "ServiceBusConnection__fullyQualifiedNamespace": "sb.servicebus.windows.net",
+    "JOB_QUEUE": "jobs",
+    "SWEEP_SCHEDULE": "0 */15 * * * *",
+}
+URL = "https://account.blob.core.windows.net/dead-letters"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, **changes: str) -> str:
+    """Return what is said on stderr of a run that ends with 2."""
+    assert main(["deadletters", *arguments], SETTINGS | changes) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["deadletters", "--help"], ["deadletters", "replay", "--help"]])
+def test_every_level_has_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments, {})
+
+    assert ended.value.code == 0
+    assert "usage: python -m fanout" in capsys.readouterr().out
+
+
+def test_the_help_names_the_settings_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ""
+    for arguments in (["--help"], ["deadletters", "--help"]):
+        with pytest.raises(SystemExit):
+            main(arguments, {})
+        texts += " ".join(capsys.readouterr().out.split())
+
+    assert "0 all done; 1 something failed and stays; 2 usage" in texts
+    for name in ("DEAD_LETTER_URL", "--settings", "docs/dead-letters.md"):
+        assert name in texts
+
+
+def test_an_unknown_argument_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["deadletters", "list", "--everything"], SETTINGS)
+
+    assert ended.value.code == 2
+    assert "--everything" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "17"]])
+def test_a_replay_is_of_all_or_of_those_that_are_named(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "either --all or IDs" in refused(capsys, "replay", *arguments)
+
+
+def test_a_job_is_named_by_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "sequence numbers" in refused(capsys, "replay", "--jobs", "a/b.json")
+
+
+@pytest.mark.parametrize("arguments", [["list", "--events"], ["replay", "--events", "--all"], ["replay", "a/b.json"]])
+def test_events_need_to_know_where_they_are(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert "neither DEAD_LETTER_URL nor DEAD_LETTER_CONNECTION is set" in refused(capsys, *arguments)
+
+
+def test_a_setting_of_the_app_that_is_wrong_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "KEY_VAULTS" in refused(capsys, "list", KEY_VAULTS="")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://account.blob.core.windows.net/dead-letters",
+        f"{URL}?sig=PLANTED",
+        "https://user:PLANTED@account.blob.core.windows.net/dead-letters",
+        "https://account.blob.core.windows.net/",
+        "https://account.blob.core.windows.net:x/dead-letters",
+        "https://account.blob.core.windows.net/Dead_Letters",
+        "dead-letters",
+    ],
+)
+def test_a_url_that_names_no_container_or_holds_a_key_is_refused_and_not_repeated(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "list", "--events", DEAD_LETTER_URL=url)
+
+    assert "DEAD_LETTER_URL is wrong" in said
+    assert "PLANTED" not in said
+
+
+def test_two_ways_to_one_container_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "expected one of them" in refused(capsys, "list", DEAD_LETTER_URL=URL, DEAD_LETTER_CONNECTION="x=y")
+
+
+def test_the_option_goes_before_the_settings() -> None:
+    other = "https://account.blob.core.windows.net/other"
+
+    found = settings.container({"DEAD_LETTER_URL": URL}, other)
+    beside = settings.container({"DEAD_LETTER_CONNECTION": "x=y"}, other)
+
+    assert found == beside == settings.ContainerSetting(url=other, name="other")
+
+
+def test_a_connection_string_goes_with_the_name_of_the_container() -> None:
+    found = settings.container({"DEAD_LETTER_CONNECTION": "x=PLANTED", "DEAD_LETTER_CONTAINER": "mine"}, None)
+
+    assert found is not None
+    assert found.name == "mine"
+    assert "PLANTED" not in repr(found)
+    default = settings.container({"DEAD_LETTER_CONNECTION": "x=y"}, None)
+    assert default is not None
+    assert default.name == "dead-letters"
+
+
+def test_a_file_of_settings_goes_before_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "local.settings.json"
+    path.write_text(json.dumps({"IsEncrypted": False, "Values": {"A": "file", "B": ""}}), encoding="utf-8-sig")
+
+    assert environment.mapping({"A": "environment", "B": "b", "C": "c"}, path) == {"A": "file", "B": "", "C": "c"}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "has no Values"),
+        ('{"Values": []}', "has no Values"),
+        ('{"IsEncrypted": true, "Values": {}}', "is encrypted"),
+        ('{"Values": {"A": 7}}', "'A' in Values"),
+    ],
+)
+def test_a_file_that_holds_no_settings_is_refused(content: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "local.settings.json"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(UsageError, match=told):
+        environment.mapping({}, path)
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--settings", str(tmp_path / "none.json"), "deadletters", "list"], {}) == 2
+    assert "No such file" in capsys.readouterr().err
