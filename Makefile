@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test bench check fix lock clean
+.PHONY: help run up test azurite bench check fix lock clean reliability soak
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## the main job on the embedded stack, with a time line; ends by itself
 	@$(BIN)/python -m devstack.run
@@ -18,7 +18,11 @@ up: $(READY) ## keep the embedded stack running and print commands to paste
 	@$(BIN)/python -m devstack.up
 
 test: $(READY) ## every test that needs nothing but the Python and npm registries
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m tests.operator.azurite || true
+	$(BIN)/python -m pytest -n 5 --dist loadfile
+
+azurite: $(READY) ## install the blob store of the operator's tests (npm), outside the checkout; once
+	@$(BIN)/python -m tests.operator.azurite
 
 bench: $(READY) ## how fast classes are parsed and rendered, beside YAML alone
 	@$(BIN)/python -m benchmarks.render
@@ -29,6 +33,13 @@ check: $(READY) ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+reliability: $(READY) ## break every neighbour in every way, and write what it costs into docs/reliability.md
+	$(BIN)/python -m pytest -q tests/faults/test_matrix.py
+	$(BIN)/python -m tests.faults.report
+
+soak: $(READY) ## 1,000 events in a burst while every neighbour fails now and then; about a minute
+	$(BIN)/python -m pytest -q -m soak tests/faults
+
 fix: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -36,7 +47,7 @@ fix: $(READY) ## let ruff mend what it can
 lock: $(READY) ## compile requirements*.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url --quiet -o requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --group dev --group operator --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url --quiet -o requirements-dev.txt
 
 clean: ## remove the environment and every cache

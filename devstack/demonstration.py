@@ -16,11 +16,11 @@ from typing import Any
 
 from devstack import eventgrid, seed, stack
 from devstack.eventgrid import Event, Schema, Subscription
+from devstack.identity import SYSTEM_ASSIGNED
 from devstack.servicebus import StoredMessage
 from devstack.subscriber import Subscriber
 from devstack.timeline import Moment
 
-_PATIENCE = 20.0
 _SHORT = 8
 
 
@@ -50,8 +50,12 @@ class _Marks:
 class Demonstration:
     """Plays the chapters on a seeded stack."""
 
-    def __init__(self, running: stack.Stack, *, grid: Subscription, subscriber: Subscriber, mount: Path) -> None:
+    def __init__(
+        self, running: stack.Stack, *, grid: Subscription, subscriber: Subscriber, mount: Path, patience: float = 20.0
+    ) -> None:
+        """`patience` is how long a step may take to show, in seconds."""
         self._stack = running
+        self._patience = patience
         self._grid = grid
         self._subscriber = subscriber
         self._file = mount / seed.KEY
@@ -126,11 +130,11 @@ class Demonstration:
     async def _received(self, version: str, value: bytes, moments: list[Moment]) -> None:
         """Wait for the notice, then for the mounted file to hold the value."""
         try:
-            heard = await self._subscriber.wait_for("target.refreshed", version, seconds=_PATIENCE)
+            heard = await self._subscriber.wait_for("target.refreshed", version, seconds=self._patience)
         except TimeoutError:
-            raise StepFailedError(f"no notice about version {version} came within {_PATIENCE:g} s") from None
+            raise StepFailedError(f"no notice about version {version} came within {self._patience:g} s") from None
         moments.append(Moment(heard.at, "subscriber", f"notice received: target.refreshed, version {version[:_SHORT]}"))
-        ends = time.monotonic() + _PATIENCE
+        ends = time.monotonic() + self._patience
         while self._file.read_bytes() != value:
             if time.monotonic() > ends:
                 raise StepFailedError(f"the mounted file does not hold version {version}")
@@ -160,6 +164,7 @@ class Demonstration:
         moments = [
             Moment(read.at, "vault", f"{read.operation} {read.name or read.kind} by the function: {read.status}")
             for read in self._stack.vault.reads[marks.reads :]
+            if read.identity == SYSTEM_ASSIGNED
         ]
         versions = [state["metadata"]["resourceVersion"] for state in self._states()[marks.states - 1 :]]
         changes = iter(itertools.pairwise(versions))

@@ -9,13 +9,16 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import aiohttp
 
-from devstack import kubelet, seed, stack, subscriber, timeline
+from devstack import kubelet, relapse, seed, stack, subscriber, timeline
 from devstack.demonstration import Chapter, Demonstration, StepFailedError
 from devstack.eventgrid import Schema, Subscription
 from devstack.host import HostFailedError, HostProcess, start_process
+from devstack.writers import csi
 
 
 async def main() -> int:
@@ -24,7 +27,7 @@ async def main() -> int:
     began = time.monotonic()
     try:
         async with contextlib.AsyncExitStack() as held:
-            host, play = await _set_up(held)
+            host, play, relapse_of = await _set_up(held)
             print(timeline.heading("Key Vault Fan-out on the local stack", colour=colour))
             print(
                 f"Python {platform.python_version()}, host: {host.engine}; everything on 127.0.0.1, nothing here is "
@@ -35,6 +38,7 @@ async def main() -> int:
                 _show(await play.rotate_once("2. A rotation, connections warm", Schema.EVENT_GRID), colour=colour)
                 _show(await play.deliver_again("3. The same event twice more"), colour=colour)
                 _show(await play.deliver_out_of_order("4. Two rotations, the older event last"), colour=colour)
+                _show(await relapse_of("5. A node with a stale mount puts the old bytes back"), colour=colour)
             except StepFailedError as error:
                 print(f"\nfailed: {error}\n\nthe function logged:\n{host.stderr_text()}", file=sys.stderr)
                 return 1
@@ -45,11 +49,21 @@ async def main() -> int:
     return 0
 
 
-async def _set_up(held: contextlib.AsyncExitStack) -> tuple[HostProcess, Demonstration]:
-    """Start the servers, seed the cluster, start the app, subscribe and mount."""
+async def _set_up(
+    held: contextlib.AsyncExitStack,
+) -> tuple[HostProcess, Demonstration, Callable[[str], Awaitable[Chapter]]]:
+    """Start the servers and a CSI driver, seed the cluster, start the app, subscribe and mount."""
     running = await held.enter_async_context(stack.start())
     running.seed()
-    host = await held.enter_async_context(start_process(stack.APP, stack.inherited() | running.environment))
+    driver = csi.Driver(
+        running.admit(relapse.DRIVER_USER), generation=csi.Generation.V1_6_1, rotation=True, pace=csi.Pace(poll=0.05)
+    )
+    for manifest in driver.manifests():
+        running.cluster.apply(manifest)
+    await held.enter_async_context(driver)
+    relapse.hold_back(driver)
+    environment = stack.inherited() | running.environment | {"CHECK_DELAY_SECONDS": "1"}
+    host = await held.enter_async_context(start_process(stack.APP, environment))
     listening = await held.enter_async_context(
         subscriber.subscribe(running.bus.connection_string, topic=stack.TOPIC, subscription="app")
     )
@@ -68,7 +82,8 @@ async def _set_up(held: contextlib.AsyncExitStack) -> tuple[HostProcess, Demonst
     grid = Subscription(session, stack.endpoint(host.url), max_attempts=1)
     if not await grid.validate():
         raise HostFailedError(f"the endpoint refused Event Grid's handshake\n{host.stderr_text()}")
-    return host, Demonstration(running, grid=grid, subscriber=listening, mount=mount)
+    play = Demonstration(running, grid=grid, subscriber=listening, mount=mount)
+    return host, play, partial(relapse.play, running=running, driver=driver, grid=grid, listening=listening)
 
 
 def _show(chapter: Chapter, *, colour: bool) -> None:

@@ -21,12 +21,15 @@ from devstack.identity import SERVICE_BUS, Identity, Issuer
 from devstack.keyvault import KeyVault
 from devstack.kubernetes import Identity as ClusterIdentity
 from devstack.kubernetes import KubernetesApi, everything
+from devstack.kubernetes.access import Rights
 from devstack.servicebus import CorrelationRule, Queue, ServiceBus, Subscription, Topic
+from devstack.writers.access import Access, give
 
 VAULT = "kv-demo"
 CLUSTER = "aks-demo"
 TOPIC = "keyvault-changes"
 QUEUE = "keyvault-jobs"
+WATCH = "fanout-watch"
 TWO_DAYS = 172_800.0
 
 FUNCTION = "on_key_vault_event"
@@ -39,9 +42,13 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 
 SUBSCRIPTIONS = (
     Subscription(name="all"),
+    Subscription(name=WATCH, rules=(CorrelationRule(properties={"noticeType": "object.new-version"}),)),
     Subscription(
         name="app",
-        rules=(CorrelationRule(properties={"vault": VAULT, "object": "secret1", "noticeType": "target.refreshed"}),),
+        rules=tuple(
+            CorrelationRule(properties={"vault": VAULT, "object": "secret1", "noticeType": told})
+            for told in ("target.refreshed", "target.converged")
+        ),
     ),
 )
 
@@ -77,7 +84,21 @@ class Stack:
             "CLUSTERS": json.dumps(clusters),
             "ServiceBusConnection": self.bus.connection_string,
             "NOTICE_TOPIC": TOPIC,
+            "JOB_QUEUE": QUEUE,
+            "SWEEP_SCHEDULE": "0 0 0 1 1 *",  # started by hand: POST /admin/functions/sweep
+            "WATCH_SUBSCRIPTION": WATCH,
         }
+
+    def admit(self, user: str, rights: Rights = everything) -> Access:
+        """Return what a writer needs to act in the cluster and the vault as a user of its own."""
+        return give(
+            user,
+            cluster=self.cluster,
+            vault=self.vault,
+            issuer=self.identity.issuer,
+            authority=self.authority,
+            rights=rights,
+        )
 
     def seed(self) -> None:
         """Fill the vault and the cluster with what the post of `devstack.seed` shows."""
@@ -117,7 +138,7 @@ async def start(
     cluster = KubernetesApi(name=CLUSTER, identities=identities, clock=clock, tls=tls, port=ports.cluster)
     bus = ServiceBus(
         topics=[Topic(name=TOPIC, duplicate_window=TWO_DAYS, subscriptions=list(subscriptions))],
-        queues=[Queue(name=QUEUE)],
+        queues=[Queue(name=QUEUE, duplicate_window=TWO_DAYS)],
         key_name="RootManageSharedAccessKey",
         key="devstack",
         clock=clock,

@@ -8,6 +8,7 @@ _COLOURS = {
     "event grid": "35",
     "function": "36",
     "cluster": "34",
+    "csi driver": "31",
     "topic": "32",
     "subscriber": "92",
 }

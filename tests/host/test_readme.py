@@ -16,7 +16,8 @@ def _shape(line: str) -> str:
     """Reduce a line of the time line to what does not depend on the run."""
     line = re.sub(r"version [0-9a-f]{8}", "version V", line)
     line = re.sub(r"resourceVersion \d+ -> \d+", "resourceVersion O -> N", line)
-    return re.sub(r" *\d+\.\d ms", " T ms", line)
+    line = re.sub(r" *\d+\.\d ms", " T ms", line)
+    return re.sub(r"\d+\.\d s after", "T s after", line)
 
 
 async def test_make_run_prints_what_the_readme_shows() -> None:
