@@ -6,9 +6,6 @@ from pathlib import Path
 
 from fanout.errors import UsageError
 
-_HOSTED = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE")
-"""As in shared/wiring.py: one of them is there where the machine has an identity of its own."""
-
 
 def mapping(environ: Mapping[str, str], settings: Path | None) -> Mapping[str, str]:
     """Return the settings as the app would see them. What a file says goes before the environment: it was named.
@@ -16,11 +13,6 @@ def mapping(environ: Mapping[str, str], settings: Path | None) -> Mapping[str, s
     Raises `UsageError` for a file that cannot be read.
     """
     return environ if settings is None else {**environ, **_values(settings)}
-
-
-def hosted(environ: Mapping[str, str]) -> bool:
-    """Tell whether there is a managed identity; otherwise the operator's own sign-in is used."""
-    return any(environ.get(name) for name in _HOSTED)
 
 
 def _values(path: Path) -> dict[str, str]:

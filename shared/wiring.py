@@ -26,7 +26,6 @@ from shared.settings import Settings
 from shared.sweeping import Sweeper
 from shared.working import Worker
 
-_HOSTED = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
@@ -152,6 +151,6 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:
     logging.getLogger("azure").setLevel(logging.WARNING)
     return Fanout(
         Settings.from_mapping(mapping),
-        hosted=any(mapping.get(name) for name in _HOSTED),
+        hosted=credential.is_hosted(mapping),
         proxies=any(mapping.get(name) for name in _PROXIES),
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 
-from fanout import environment
 from fanout.deadletters import event_replay, job_replay, report, settings, verdict
 from fanout.deadletters.container import Container
 from fanout.deadletters.event_replay import EventReplay
@@ -181,7 +180,7 @@ class Run:
         if not needed:
             yield None
             return
-        identity = credential.make(hosted=environment.hosted(self.mapping), client_id=client_id)
+        identity = credential.make(hosted=credential.is_hosted(self.mapping), client_id=client_id)
         try:
             yield identity
         finally:

@@ -16,13 +16,14 @@ from azure.servicebus import (
     ServiceBusSubQueue,
     exceptions,
 )
-from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
+from azure.servicebus.aio import ServiceBusReceiver
 from azure.servicebus.amqp import AmqpMessageBodyType
 
 from fanout.deadletters.jobs import Dead
 from fanout.errors import OperatorError
 from shared import job_message
 from shared.edges.bus import QUEUE_REASONS
+from shared.edges.bus_client import open_client
 from shared.edges.outlet import Outlet
 from shared.job import Job
 from shared.settings import BusSetting
@@ -69,7 +70,7 @@ class DeadLetterQueue:
         self.name = setting.queue
         self._timeout = timeout
         self._patience = patience
-        self._client = _client(setting, credential, timeout)
+        self._client = open_client(timeout, setting.connection_string, setting.namespace, credential)
         self._outlet = Outlet(
             setting.queue,
             timeout=timeout,
@@ -152,20 +153,3 @@ def _text(value: object) -> str:
     if isinstance(value, bytes):
         return value[:_LONGEST].decode(errors="replace")
     return value[:_LONGEST] if isinstance(value, str) else ""
-
-
-def _client(setting: BusSetting, credential: AsyncTokenCredential | None, timeout: float) -> ServiceBusClient:
-    """Reach the namespace as the app does (shared/edges/bus.py)."""
-    if setting.connection_string is not None:
-        return ServiceBusClient.from_connection_string(
-            setting.connection_string.reveal().decode(),
-            retry_total=1,
-            retry_backoff_factor=0.2,
-            retry_backoff_max=1,
-            try_timeout=timeout,
-        )
-    if credential is None:
-        raise ValueError("Service Bus needs a connection string, or a namespace and a credential")
-    return ServiceBusClient(
-        setting.namespace, credential, retry_total=1, retry_backoff_factor=0.2, retry_backoff_max=1, try_timeout=timeout
-    )

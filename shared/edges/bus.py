@@ -11,9 +11,10 @@ from uuid import UUID
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusMessage
-from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
+from azure.servicebus.aio import ServiceBusReceiver
 
 from shared import job, job_message
+from shared.edges.bus_client import open_client
 from shared.edges.outlet import Outlet, Reasons, translate
 from shared.errors import FanoutError, TransientError
 from shared.job import Job
@@ -41,9 +42,10 @@ QUEUE_REASONS = Reasons(
     unreachable=Reason.QUEUE_UNREACHABLE,
 )
 
-
 _PAGE = 250
+"""Messages that are looked through at a time; a peek gives 250 at most."""
 _LONG_LOOK = 6
+"""Time-outs that a look through all of a subscription may take."""
 
 
 class ServiceBusTopic:
@@ -58,7 +60,7 @@ class ServiceBusTopic:
         namespace: str = "",
         credential: AsyncTokenCredential | None = None,
     ) -> None:
-        self._client = _client(timeout, connection_string, namespace, credential)
+        self._client = open_client(timeout, connection_string, namespace, credential)
         self._outlet = Outlet(
             topic, timeout=timeout, open_sender=lambda: self._client.get_topic_sender(topic), reasons=TOPIC_REASONS
         )
@@ -85,7 +87,7 @@ class ServiceBusQueue:
         namespace: str = "",
         credential: AsyncTokenCredential | None = None,
     ) -> None:
-        self._client = _client(timeout, connection_string, namespace, credential)
+        self._client = open_client(timeout, connection_string, namespace, credential)
         self._outlet = Outlet(
             queue, timeout=timeout, open_sender=lambda: self._client.get_queue_sender(queue), reasons=QUEUE_REASONS
         )
@@ -114,7 +116,7 @@ class ServiceBusWatch:
         credential: AsyncTokenCredential | None = None,
     ) -> None:
         self._topic, self._subscription, self._timeout = topic, subscription, timeout
-        self._client = _client(timeout, connection_string, namespace, credential)
+        self._client = open_client(timeout, connection_string, namespace, credential)
 
     async def heard(self) -> Heard:
         """Look through all that the subscription keeps; a link of its own each time, because sweeps are far apart."""
@@ -161,24 +163,6 @@ class ServiceBusWatch:
 
 def _text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def _client(
-    timeout: float, connection_string: SecretValue | None, namespace: str, credential: AsyncTokenCredential | None
-) -> ServiceBusClient:
-    if connection_string is not None:
-        return ServiceBusClient.from_connection_string(
-            connection_string.reveal().decode(),
-            retry_total=1,
-            retry_backoff_factor=0.2,
-            retry_backoff_max=1,
-            try_timeout=timeout,
-        )
-    if credential is None:
-        raise ValueError("Service Bus needs a connection string, or a namespace and a credential")
-    return ServiceBusClient(
-        namespace, credential, retry_total=1, retry_backoff_factor=0.2, retry_backoff_max=1, try_timeout=timeout
-    )
 
 
 def _notice(notice: ChangeNotice) -> ServiceBusMessage:
