@@ -2,23 +2,24 @@
 
 Walked, before and after the effect of every call of a cold process: a retry (`RefreshJob`: everything that an event
 does but the object's own notice) and a restart (`RestartJob`: lists of workloads, the Lease, the Secret's metadata, the
-patch), each with the settling of its own message, which is the host's call.
-
-Not walked: checks, whose calls are those of a retry.
+patch), and a check (`CheckJob`: it finds old bytes put back, writes again, tells and looks again), each with the
+settling of its own message, which is the host's call.
 """
 
 import functools
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from devstack import seed, stack
 from shared.event import EventKind, VaultEvent
-from shared.job import Job, RefreshJob
+from shared.job import CheckJob, Job, RefreshJob, Watched
 from shared.model import ObjectType, VaultObject
+from shared.observed import Driver
+from shared.outcome import Mounts
 from tests.e2e import jobs
 
 from .estate import Estate
@@ -27,17 +28,37 @@ from .points import Calls, Point, walk
 pytestmark = pytest.mark.timeout(240)
 
 
-def _retry(estate: Estate) -> Job:
-    """Rotate the secret, and return the job that an event leaves which could not be done."""
-    now, version = datetime.now(UTC), estate.scene.rotate()
-    cause = VaultEvent(
+def _cause(version: str, now: datetime) -> VaultEvent:
+    return VaultEvent(
         id=str(uuid.uuid4()),
         kind=EventKind.NEW_VERSION,
         object=VaultObject(vault=stack.VAULT, type=ObjectType.SECRET, name=seed.OBJECT),
         version=version,
         time=now,
     )
-    return RefreshJob(cause=cause, cluster=stack.CLUSTER, began=now, due=now, attempt=1)
+
+
+def _retry(estate: Estate) -> Job:
+    """Rotate the secret, and return the job that an event leaves which could not be done."""
+    now, version = datetime.now(UTC), estate.scene.rotate()
+    return RefreshJob(cause=_cause(version, now), cluster=stack.CLUSTER, began=now, due=now, attempt=1)
+
+
+def _check(estate: Estate) -> Job:
+    """Rotate the secret where every pod shows it already and a stale node put the old bytes back."""
+    now, version = datetime.now(UTC), estate.scene.rotate()
+    for pod in seed.PODS:
+        estate.scene.stack.cluster.apply(seed.pod_status(pod, version=version))
+    estate.scene.clock.ahead += 2  # within one second nobody can tell the node's write from the app's
+    watched = Watched(
+        namespace=seed.NAMESPACE,
+        secret=seed.SECRET,
+        owner=Driver.V1_6_ROTATING,
+        resource_version="of the write",
+        since=now - timedelta(minutes=1),
+        mounts=Mounts(expected={seed.CLASS: {f"secret/{seed.OBJECT}": version}}, remounts=True),
+    )
+    return CheckJob(cause=_cause(version, now), cluster=stack.CLUSTER, began=now, due=now, watched=(watched,))
 
 
 def _restart(estate: Estate) -> Job:
@@ -54,6 +75,17 @@ def _refreshed(estate: Estate, point: Point | None) -> None:
     assert estate.restarts() == 1, point
 
 
+def _repaired(estate: Estate, point: Point | None) -> None:
+    """Written again once, told once, and proven once."""
+    scene = estate.scene
+    newest = scene.stack.vault.get(seed.OBJECT)
+    assert scene.values()[1:] == [newest.value], point
+    assert [one["version"] for one in scene.told("target.refreshed")] == [newest.version], point
+    assert [one["version"] for one in scene.told("target.converged")] == [newest.version], point
+    assert scene.told("target.failed") == [], point
+    assert estate.restarts() == 0, point
+
+
 def _restarted(estate: Estate, point: Point | None) -> None:
     """The workload was restarted once, and nothing was written or told."""
     assert estate.restarts() == 1, point
@@ -65,6 +97,7 @@ def _restarted(estate: Estate, point: Point | None) -> None:
     ("make", "check", "effect"),
     [
         pytest.param(_retry, _refreshed, "patch secrets app-secret", id="a retry"),
+        pytest.param(_check, _repaired, "patch secrets app-secret", id="a check"),
         pytest.param(_restart, _restarted, "patch deployments reader", id="a restart"),
     ],
 )
