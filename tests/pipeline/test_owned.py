@@ -176,3 +176,30 @@ async def test_a_listing_that_fails_costs_only_its_own_kind() -> None:
     world.heal()
     await world.work_all()
     assert world.cluster.values("shop/own") == {"password": "after"}
+
+
+async def test_a_secret_that_was_made_anew_is_filled_and_told_of_again() -> None:
+    """It is empty for whoever reads it, though the same version was told before."""
+    world = build()
+    payload = rotate(world, "after")
+    await world.deliver(payload)
+    world.cluster.put(build_secret(data={}, managed=False, owned=True, uid="u-2"))
+
+    for _ in range(2):
+        await world.deliver(payload)
+
+    assert world.cluster.values(PLACE) == {"password": "after"}
+    assert world.told() == [("aks-one/shop/web-secret", world.newest())] * 2
+
+
+async def test_a_key_that_is_declared_for_a_version_that_was_told_is_told_of() -> None:
+    """The message id carries the resourceVersion then, or the topic would drop it."""
+    world = build()
+    payload = rotate(world, "after")
+    await world.deliver(payload)
+    world.cluster.declared[:] = [declare(build_entry(), build_entry(key="second"))]
+
+    await world.deliver(payload)
+
+    assert world.cluster.values(PLACE) == {"password": "after", "second": "after"}
+    assert len(world.told()) == 2
