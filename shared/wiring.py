@@ -17,6 +17,7 @@ from shared.cluster_setting import ClusterSetting
 from shared.csi import classes
 from shared.edges import credential, kube_access
 from shared.edges.bus import ServiceBusQueue, ServiceBusTopic, ServiceBusWatch
+from shared.edges.bus_client import Reached
 from shared.edges.cluster import KubernetesCluster
 from shared.edges.kube_api import KubeApi
 from shared.edges.vault import KeyVault
@@ -91,14 +92,14 @@ class Assembly:
             _cluster(one, partial(kube_access.connect, one, identities.get(one.client_id, identity), proxies=proxies))
             for one in settings.clusters
         ]
-        reached: dict[str, Any] = {
-            "timeout": settings.topic_timeout,
+        timeout = settings.topic_timeout
+        reached: Reached = {
             "connection_string": settings.bus.connection_string,
             "namespace": settings.bus.namespace,
             "credential": bus_identity,
         }
-        bus = ServiceBusTopic(topic=settings.bus.topic, **reached)
-        queue = ServiceBusQueue(queue=settings.bus.queue, **reached)
+        bus = ServiceBusTopic(topic=settings.bus.topic, timeout=timeout, **reached)
+        queue = ServiceBusQueue(queue=settings.bus.queue, timeout=timeout, **reached)
         self._closing: list[Any] = [*[one.vault for one in vaults.values()], *clusters, bus, queue, identity]
         self._closing += identities.values()
         if bus_identity is not identity:
@@ -112,7 +113,11 @@ class Assembly:
             heartbeat=settings.heartbeat,
         )
         watched = settings.bus.watch
-        watch = ServiceBusWatch(topic=settings.bus.topic, subscription=watched, **reached) if watched else None
+        watch = (
+            ServiceBusWatch(topic=settings.bus.topic, subscription=watched, timeout=timeout, **reached)
+            if watched
+            else None
+        )
         neighbours = Neighbours(vaults=vaults, clusters=clusters, bus=bus, queue=queue, watch=watch)
         self.pipeline = Pipeline(neighbours, limits)
         self.worker = Worker(neighbours, limits, now=utc_now)

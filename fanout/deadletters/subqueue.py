@@ -70,7 +70,12 @@ class DeadLetterQueue:
         self.name = setting.queue
         self._timeout = timeout
         self._patience = patience
-        self._client = open_client(timeout, setting.connection_string, setting.namespace, credential)
+        self._client = open_client(
+            timeout,
+            connection_string=setting.connection_string,
+            namespace=setting.namespace,
+            credential=credential,
+        )
         self._outlet = Outlet(
             setting.queue,
             timeout=timeout,

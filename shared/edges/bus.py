@@ -6,19 +6,19 @@ How messages go out is in `outlet`.
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Unpack
 from uuid import UUID
 
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusReceiver
 
 from shared import job, job_message
-from shared.edges.bus_client import open_client
+from shared.edges.bus_client import Reached, open_client
 from shared.edges.outlet import Outlet, Reasons, translate
 from shared.errors import FanoutError, TransientError
 from shared.job import Job
-from shared.model import ObjectType, SecretValue, VaultObject
+from shared.model import ObjectType, VaultObject
 from shared.notice import CONTENT_TYPE, ChangeNotice, Origin
 from shared.ports import Heard
 from shared.reason import Reason
@@ -51,16 +51,8 @@ _LONG_LOOK = 6
 class ServiceBusTopic:
     """A topic, by connection string or by namespace and identity. Made inside the running loop."""
 
-    def __init__(
-        self,
-        *,
-        topic: str,
-        timeout: float,
-        connection_string: SecretValue | None = None,
-        namespace: str = "",
-        credential: AsyncTokenCredential | None = None,
-    ) -> None:
-        self._client = open_client(timeout, connection_string, namespace, credential)
+    def __init__(self, *, topic: str, timeout: float, **reached: Unpack[Reached]) -> None:
+        self._client = open_client(timeout, **reached)
         self._outlet = Outlet(
             topic, timeout=timeout, open_sender=lambda: self._client.get_topic_sender(topic), reasons=TOPIC_REASONS
         )
@@ -78,16 +70,8 @@ class ServiceBusTopic:
 class ServiceBusQueue:
     """The job queue, reached as the topic is. Jobs are received by the host."""
 
-    def __init__(
-        self,
-        *,
-        queue: str,
-        timeout: float,
-        connection_string: SecretValue | None = None,
-        namespace: str = "",
-        credential: AsyncTokenCredential | None = None,
-    ) -> None:
-        self._client = open_client(timeout, connection_string, namespace, credential)
+    def __init__(self, *, queue: str, timeout: float, **reached: Unpack[Reached]) -> None:
+        self._client = open_client(timeout, **reached)
         self._outlet = Outlet(
             queue, timeout=timeout, open_sender=lambda: self._client.get_queue_sender(queue), reasons=QUEUE_REASONS
         )
@@ -105,18 +89,9 @@ class ServiceBusQueue:
 class ServiceBusWatch:
     """A subscription that keeps what was told of objects: it is looked through, and nothing is taken out."""
 
-    def __init__(
-        self,
-        *,
-        topic: str,
-        subscription: str,
-        timeout: float,
-        connection_string: SecretValue | None = None,
-        namespace: str = "",
-        credential: AsyncTokenCredential | None = None,
-    ) -> None:
+    def __init__(self, *, topic: str, subscription: str, timeout: float, **reached: Unpack[Reached]) -> None:
         self._topic, self._subscription, self._timeout = topic, subscription, timeout
-        self._client = open_client(timeout, connection_string, namespace, credential)
+        self._client = open_client(timeout, **reached)
 
     async def heard(self) -> Heard:
         """Look through all that the subscription keeps; a link of its own each time, because sweeps are far apart."""

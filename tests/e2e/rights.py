@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from devstack import stack
+from devstack import seed, stack
 from devstack.kubernetes import Request
 from tests.e2e.scene import Scene
 
@@ -86,6 +86,19 @@ async def logged_about(scene: Scene, event_id: str, text: str) -> None:
     await scene.eventually(
         lambda: any(about in line and text in line for line in scene.host.stderr_text().splitlines())
     )
+
+
+async def assert_refreshed_without_proof(scene: Scene, secret: str) -> None:
+    """Rotate; the owner refreshes the Secret, and the app, which may not see that, gives the proof up and says so."""
+    event = scene.event(scene.rotate())
+
+    status = await scene.deliver(event)
+
+    assert status == 202
+    await scene.eventually(lambda: scene.value(secret) == scene.stack.vault.get(seed.OBJECT).value)
+    await logged_about(scene, event.id, "gave up")
+    await scene.eventually(lambda: bool(scene.told("target.failed")))
+    assert [told["secret"] for told in scene.told("target.failed")] == [secret]
 
 
 def _rights(document: dict[str, Any]) -> Iterator[Right]:
