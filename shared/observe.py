@@ -60,7 +60,7 @@ async def look(
     `only` limits it to some targets, `most` to so many Secrets; `pinned` includes what stays at a version. Raises
     nothing of a neighbour's: what fails or takes too long is unseen.
     """
-    declared, missed = await list_all(cluster, ends=ends)
+    declared, missed = await list_declared(cluster, about, ends=ends)
     nameless = Target(cluster=cluster.name, namespace="", secret="")
     unseen = [Unseen(target=nameless, error=error) for error in missed]
     found = declarations.within_limits(declarations.find(declared, about, vault_host, pinned=pinned))
@@ -95,13 +95,15 @@ async def look_again(cluster: Cluster, view: TargetView) -> TargetView:
     return replace(view, secret=await cluster.secret(view.target.namespace, view.target.secret))
 
 
-async def list_all(cluster: Cluster, *, ends: float) -> tuple[Declarations, list[FanoutError]]:
-    """List all declarations at once; a listing that fails is empty and its error is returned beside."""
+async def list_declared(
+    cluster: Cluster, about: VaultObject | None, *, ends: float
+) -> tuple[Declarations, list[FanoutError]]:
+    """List the declarations that may concern an object, or all; a listing that fails is empty, its error beside it."""
     calls: Mapping[str, Coroutine[None, None, Any]] = {
-        "SecretProviderClasses": cluster.classes(),
-        "owned Secrets": cluster.owned(),
-        "ExternalSecrets": cluster.external(),
-        "SecretSyncs": cluster.syncs(),
+        "SecretProviderClasses": cluster.classes(about),
+        "owned Secrets": cluster.owned(about),
+        "ExternalSecrets": cluster.external(about),
+        "SecretSyncs": cluster.syncs(about),
     }
     listed = await each(calls, cluster.name, ends=ends)
     errors = [one for one in listed.values() if isinstance(one, FanoutError)]

@@ -63,19 +63,23 @@ class Cluster(Protocol):
         """Seconds that looking may take here, and again that writing may take."""
         ...
 
-    async def classes(self) -> Sequence[ClassView]:
-        """List the SecretProviderClasses of provider azure in all namespaces."""
+    async def classes(self, about: VaultObject | None = None) -> Sequence[ClassView]:
+        """List the SecretProviderClasses of provider azure in all namespaces.
+
+        Of this and the other declarations: with `about` those that may concern the object, as they are now; without,
+        all of them, listed anew.
+        """
         ...
 
-    async def owned(self) -> Sequence[Declaration | RefusedDeclaration]:
+    async def owned(self, about: VaultObject | None = None) -> Sequence[Declaration | RefusedDeclaration]:
         """List the Secrets that carry our label, by their metadata only."""
         ...
 
-    async def external(self) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
+    async def external(self, about: VaultObject | None = None) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
         """List the ExternalSecrets, and their stores where there are any."""
         ...
 
-    async def syncs(self) -> Sequence[SecretSync]:
+    async def syncs(self, about: VaultObject | None = None) -> Sequence[SecretSync]:
         """List the SecretSyncs."""
         ...
 

@@ -74,7 +74,7 @@ class Sweeper:
         self, cluster: Cluster, serving: Sequence[ListedObject], swept: Swept, ends: float
     ) -> Mapping[VaultObject, list[Target]]:
         """Return the suspects of one cluster by object."""
-        declared, missed = await observe.list_all(cluster, ends=ends)
+        declared, missed = await observe.list_declared(cluster, None, ends=ends)
         swept.errors += missed
         index = Index(declared)
         named: list[tuple[ListedObject, Target, tuple[Found, ...]]] = []

@@ -313,7 +313,7 @@ class FakeCluster:
         """Return what a data key held over time."""
         return [state.data[key].reveal().decode() for state in self.history[place]]
 
-    async def classes(self) -> Sequence[ClassView]:
+    async def classes(self, _about: VaultObject | None = None) -> Sequence[ClassView]:
         """List what was put into `views`."""
         async with self.script.call("classes", ""):
             return list(self.views)
@@ -346,17 +346,17 @@ class FakeCluster:
                 replace(one, woken_for=state) if one.name == pod else one for one in self.running[namespace]
             ]
 
-    async def owned(self) -> Sequence[Declaration | RefusedDeclaration]:
+    async def owned(self, _about: VaultObject | None = None) -> Sequence[Declaration | RefusedDeclaration]:
         """List what was put into `declared`."""
         async with self.script.call("owned", ""):
             return list(self.declared)
 
-    async def external(self) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
+    async def external(self, _about: VaultObject | None = None) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
         """List what was put into `external_secrets` and `stores`."""
         async with self.script.call("external", ""):
             return list(self.external_secrets), list(self.stores)
 
-    async def syncs(self) -> Sequence[SecretSync]:
+    async def syncs(self, _about: VaultObject | None = None) -> Sequence[SecretSync]:
         """List what was put into `secret_syncs`."""
         async with self.script.call("syncs", ""):
             return list(self.secret_syncs)

@@ -1,7 +1,7 @@
 """One Kubernetes cluster as a `ports.Cluster`: what is asked of its API, and what the answers mean.
 
-Declarations are parsed once for each resourceVersion, however many events ask for them. Nothing else is cached but the
-driver's generation and the absence of a kind, for five minutes.
+Declarations are kept by watches (`kube_mirror`) and parsed once for each resourceVersion. Nothing else is cached but
+the driver's generation and the absence of a kind, for five minutes.
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shared import nudge, owned, parts, secret_sync
+from shared import index, nudge, owned, parts, secret_sync
 from shared.cluster_setting import BindingKind
 from shared.csi import classes
 from shared.delegate import Delegate, Progress
 from shared.driver import DriverFacts
-from shared.edges import kube_delegate, kube_driver, kube_lease, kube_secret
+from shared.edges import kube_delegate, kube_driver, kube_external, kube_lease, kube_pages, kube_secret
 from shared.edges.kube_api import METADATA, METADATA_LIST, Json, KubeApi, path
 from shared.edges.kube_listing import Listing
+from shared.edges.kube_mirror import Mirror
 from shared.edges.kube_workloads import Workloads
 from shared.errors import DriverWouldFail
-from shared.external_secrets import declaration, stores
 from shared.external_secrets.declaration import ExternalSecret
 from shared.external_secrets.stores import Store
-from shared.model import SecretValue
+from shared.model import SecretValue, VaultObject
 from shared.nudge import Pod
 from shared.observed import ClassView, Driver, KubernetesSecret, PodStatus, RefusedClass, SecretState
 from shared.owned import Declaration, RefusedDeclaration
@@ -34,7 +34,6 @@ from shared.workload import Workload
 _log = logging.getLogger(__name__)
 
 _CSI = "secrets-store.csi.x-k8s.io/v1"
-_EXTERNAL = ("external-secrets.io/v1", "external-secrets.io/v1beta1")
 _DRIVER_AGE = 300.0
 _WAKING = 4
 _LONGEST_OBJECTS = 64 * 1024
@@ -69,33 +68,31 @@ class KubernetesCluster:
         # Pods of one namespace behind a slow webhook must not take the places of other events' reads and writes.
         self._waking = asyncio.Semaphore(_WAKING)
         self._workloads = Workloads(api)
-        self._classes = Listing[ClassView](api, path(_CSI, "secretproviderclasses"), self._parse)
-        self._owned = Listing[Declaration | RefusedDeclaration](
-            api,
-            path("v1", "secrets"),
-            lambda manifest: owned.parse(parts.mapping(manifest, "metadata")),
-            query={"labelSelector": f"{owned.LABEL}=true"},
-            accept=METADATA_LIST,
-            optional=self._optional(BindingKind.OWNED),
+        self._classes = Mirror[ClassView](
+            Listing(api, path(_CSI, "secretproviderclasses"), self._parse), index.class_names
         )
-        self._syncs = Listing[SecretSync](
-            api,
-            path(secret_sync.GROUP_VERSION, secret_sync.PLURAL),
-            secret_sync.parse,
-            optional=self._optional(BindingKind.SECRET_SYNC),
+        self._owned = Mirror[Declaration | RefusedDeclaration](
+            Listing(
+                api,
+                path("v1", "secrets"),
+                lambda manifest: owned.parse(parts.mapping(manifest, "metadata")),
+                query={"labelSelector": f"{owned.LABEL}=true"},
+                accept=METADATA_LIST,
+                accept_one=METADATA,
+                optional=self._optional(BindingKind.OWNED),
+            ),
+            index.owned_names,
         )
-        optional = self._optional(BindingKind.EXTERNAL_SECRETS)
-        self._external = [
-            Listing[ExternalSecret](api, path(version, declaration.PLURAL), declaration.parse, optional=optional)
-            for version in _EXTERNAL
-        ]
-        self._stores = [
-            [
-                Listing[Store](api, path(version, plural), stores.parse, optional=optional)
-                for plural in ("secretstores", "clustersecretstores")
-            ]
-            for version in _EXTERNAL
-        ]
+        self._syncs = Mirror[SecretSync](
+            Listing(
+                api,
+                path(secret_sync.GROUP_VERSION, secret_sync.PLURAL),
+                secret_sync.parse,
+                optional=self._optional(BindingKind.SECRET_SYNC),
+            ),
+            index.sync_names,
+        )
+        self._external = kube_external.Followed(api, optional=self._optional(BindingKind.EXTERNAL_SECRETS))
 
     @property
     def name(self) -> str:
@@ -107,29 +104,35 @@ class KubernetesCluster:
         """Seconds that looking may take here, and again that writing may take."""
         return self._timeout
 
-    async def classes(self) -> Sequence[ClassView]:
+    async def classes(self, about: VaultObject | None = None) -> Sequence[ClassView]:
         """List the SecretProviderClasses of provider azure in all namespaces. SecretSyncs refer to them, too."""
-        wanted = self._follows(BindingKind.CSI) or self._follows(BindingKind.SECRET_SYNC)
-        return await self._classes.items() if wanted else ()
+        if not self._follows(BindingKind.CSI) and not self._follows(BindingKind.SECRET_SYNC):
+            return ()
+        return await self._classes.all() if about is None else await self._classes.fresh_about([about.name])
 
-    async def owned(self) -> Sequence[Declaration | RefusedDeclaration]:
+    async def owned(self, about: VaultObject | None = None) -> Sequence[Declaration | RefusedDeclaration]:
         """List the Secrets that carry our label, by their metadata only."""
-        return await self._owned.items() if self._follows(BindingKind.OWNED) else ()
+        if not self._follows(BindingKind.OWNED):
+            return ()
+        return await self._owned.all() if about is None else await self._owned.fresh_about([about.name])
 
-    async def external(self) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
+    async def external(self, about: VaultObject | None = None) -> tuple[Sequence[ExternalSecret], Sequence[Store]]:
         """List the ExternalSecrets in the newest version that is served, and their stores where there are any."""
         if not self._follows(BindingKind.EXTERNAL_SECRETS):
             return (), ()
-        for secrets, kinds in zip(self._external, self._stores, strict=True):
-            found = await secrets.items()
-            if not secrets.unknown:  # where it is forbidden, so is every version of it
-                listed = await asyncio.gather(*[kind.items() for kind in kinds]) if found else []
-                return found, [store for items in listed for store in items]
-        return (), ()
+        return await self._external.all() if about is None else await self._external.about(about)
 
-    async def syncs(self) -> Sequence[SecretSync]:
+    async def syncs(self, about: VaultObject | None = None) -> Sequence[SecretSync]:
         """List the SecretSyncs."""
-        return await self._syncs.items() if self._follows(BindingKind.SECRET_SYNC) else ()
+        if not self._follows(BindingKind.SECRET_SYNC):
+            return ()
+        if about is None:
+            return await self._syncs.all()
+        fresh, _ = await asyncio.gather(self._syncs.fresh(), self._classes.fresh(), return_exceptions=True)
+        if isinstance(fresh, BaseException):
+            raise fresh
+        # Where the classes could not be told, `classes` says so, and nothing is known of what reads them.
+        return self._syncs.about(map(index.class_name, self._classes.about([about.name])))
 
     async def driver(self) -> Driver:
         """Tell the driver's generation, as far as the identity may read what tells it."""
@@ -145,8 +148,7 @@ class KubernetesCluster:
     async def pod_statuses(self, namespace: str) -> Sequence[PodStatus]:
         """List what the driver mounted in a namespace."""
         where = path(_CSI, "secretproviderclasspodstatuses", namespace=namespace)
-        pages = self._api.pages(where)
-        return [_mounted(parts.mapping(manifest, "status")) async for page in pages for manifest in page]
+        return [_mounted(parts.mapping(manifest, "status")) async for manifest in kube_pages.objects(self._api, where)]
 
     async def secret(self, namespace: str, name: str) -> KubernetesSecret | None:
         """Read a Secret, or None where there is none."""
@@ -186,11 +188,10 @@ class KubernetesCluster:
 
     async def pods(self, namespace: str) -> Sequence[Pod]:
         """List the running pods of a namespace with what they mount."""
-        selector = {"fieldSelector": "status.phase=Running"}
+        where, selector = path("v1", "pods", namespace=namespace), {"fieldSelector": "status.phase=Running"}
         return [
             pod
-            async for page in self._api.pages(path("v1", "pods", namespace=namespace), selector)
-            for manifest in page
+            async for manifest in kube_pages.objects(self._api, where, selector)
             if (pod := nudge.read_pod(manifest)) is not None
         ]
 
@@ -219,7 +220,9 @@ class KubernetesCluster:
         await kube_lease.release(self._api, holder)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """End the watches, and close the connections."""
+        mirrors = (self._classes, self._owned, self._syncs, self._external)
+        await asyncio.gather(*[one.close() for one in mirrors])
         await self._api.close()
 
     def _follows(self, kind: BindingKind) -> bool:

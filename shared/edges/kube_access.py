@@ -24,6 +24,9 @@ AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 """The AKS server application, the same for every cluster and cloud (azure-platform 5.3)."""
 
 RESOURCE_MANAGER = "https://management.azure.com"
+WATCHES = 8
+"""Connections beside those of the calls, one for each kind of declaration that is followed."""
+
 _ARM_VERSION = "2024-09-01"
 _ARM_TIMEOUT = aiohttp.ClientTimeout(total=8, connect=3)
 _SERVER_ERROR = 500
@@ -66,7 +69,7 @@ async def connect(
     """
     access: Access = setting.access
     configuration = client.Configuration()
-    configuration.connection_pool_maxsize = setting.concurrency
+    configuration.connection_pool_maxsize = setting.concurrency + WATCHES
     # Cluster CAs often lack an Authority Key Identifier, which Python 3.13 began to insist on. Chain, host name and
     # validity are still verified (azure-platform 5.1).
     configuration.disable_strict_ssl_verification = True

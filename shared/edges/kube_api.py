@@ -1,4 +1,4 @@
-"""Raw JSON calls to one API server: connection, token, time-outs, few retries, and the translation of failures.
+"""Raw JSON calls to one API server: connection, token, time-outs, few retries.
 
 What the calls mean is in `cluster`. The generated API classes are not used: they cost 0.85 s and 25 MB on first use
 (azure-platform 5.2). `ApiClient.call_api` logs no bodies, and no body of an error ever reaches a text here: an
@@ -7,39 +7,32 @@ admission webhook, or a 422 about a Secret, may quote what it refused.
 
 import asyncio
 import json
-import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio import config
+from kubernetes.aio.client.rest import RESTResponse
 
+from shared.edges import kube_failures
 from shared.edges.kube_access import Connection, RedirectedError
+from shared.edges.kube_failures import AGAIN
 from shared.errors import ConfigurationError, ConflictError, FanoutError, PermanentError, TransientError
 from shared.reason import Reason
 
 _TIMEOUT = aiohttp.ClientTimeout(total=6, connect=2)
 _ATTEMPTS = 3
-_LONGEST_WAIT = 2.0
-_PAGE = 200
 _RELATIVE = {".", ".."}
-_JSON = "application/json"
+JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """What is accepted where an object's data must not leave the API server: its metadata alone."""
-_AGAIN = {
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    HTTPStatus.BAD_GATEWAY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    HTTPStatus.GATEWAY_TIMEOUT,
-}
-
 Json = dict[str, Any]
 
 
@@ -49,7 +42,7 @@ class _Call:
     path: str
     query: Mapping[str, str]
     body: Mapping[str, Any] | None = None
-    accept: str = _JSON
+    accept: str = JSON
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -66,30 +59,40 @@ class KubeApi:
         self._connecting = asyncio.Lock()
         self._slots = asyncio.Semaphore(concurrency)
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = _JSON) -> Json | None:
+    @property
+    def cluster(self) -> str:
+        """The cluster's name in the settings."""
+        return self._cluster
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> Json | None:
         """Read one object, or None where there is none."""
         return await self._request(_Call(method="GET", path=path, query=query or {}, accept=accept))
 
-    async def pages(
-        self, path: str, selector: Mapping[str, str] | None = None, *, accept: str = _JSON
-    ) -> AsyncIterator[list[Json]]:
-        """List a collection in pages from one snapshot. A resource that the server does not know has no page."""
-        query = first = {**(selector or {}), "limit": str(_PAGE)}
-        while True:
-            page = await self.get(path, query, accept=accept)
-            if page is None:
-                return
-            items, metadata = page.get("items"), page.get("metadata")
-            if not _are_objects(items) or not isinstance(metadata, dict):
-                # Not empty: an event would end with nothing done and nobody told.
-                raise TransientError(
-                    f"{self._cluster}: GET {path}: the answer is no list", reason=Reason.CLUSTER_UNREACHABLE
-                )
-            yield items or []
-            token = metadata.get("continue")
-            if not token:
-                return
-            query = {**first, "continue": str(token)}
+    @asynccontextmanager
+    async def stream(
+        self, path: str, query: Mapping[str, str], *, accept: str, silence: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open an answer that comes bit by bit, and give its bytes. Tried once; no slot is taken.
+
+        Raises `ExpiredError` for 410, and `TransientError` also when nothing came for `silence` seconds.
+        """
+        call = _Call(method="GET", path=path, query=query, accept=accept)
+        limits = aiohttp.ClientTimeout(total=None, connect=_TIMEOUT.connect, sock_read=silence)
+        connection = await self._connected()
+        try:
+            response = await self._open(connection, call, limits)
+            try:
+                if response.status != HTTPStatus.OK:
+                    if response.status == HTTPStatus.UNAUTHORIZED:
+                        await self._retire(connection)
+                    raise kube_failures.refused(self._cluster, call, response.status, response.getheaders() or {})
+                yield response.response.content.iter_any()
+            finally:
+                response.response.close()
+        except RedirectedError:
+            raise self._points_elsewhere(call) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise kube_failures.unreachable(self._cluster, call, error) from None
 
     async def create(self, path: str, body: Mapping[str, Any]) -> bool:
         """Create an object in a collection; False where one of its name is there already.
@@ -140,25 +143,23 @@ class KubeApi:
         failure: FanoutError | None = None
         for attempt in range(attempts):
             if failure is not None:
-                await asyncio.sleep(_wait(failure, attempt))
+                await asyncio.sleep(kube_failures.wait(failure, attempt))
             connection = await self._connected()
             try:
                 async with self._slots:
                     status, headers, body = await self._send(connection, call)
             except RedirectedError:
-                raise ConfigurationError(
-                    f"{self._cluster}: {call}: it points somewhere else", reason=Reason.CLUSTER_REFUSED
-                ) from None
+                raise self._points_elsewhere(call) from None
             except (aiohttp.ClientError, OSError) as error:  # time-outs and TLS failures are OSErrors too
-                failure = self._unreachable(call, error)
+                failure = kube_failures.unreachable(self._cluster, call, error)
                 if not fresh and isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
                     fresh = await self._retire(connection)
                 continue
             if status == HTTPStatus.UNAUTHORIZED and not fresh:
                 fresh = await self._retire(connection)
-                failure = self._refused(call, status, headers)
-            elif status in _AGAIN:
-                failure = self._refused(call, status, headers)
+                failure = kube_failures.refused(self._cluster, call, status, headers)
+            elif status in AGAIN:
+                failure = kube_failures.refused(self._cluster, call, status, headers)
             else:
                 return self._interpret(call, status, headers, body)
         raise failure or TransientError(f"{self._cluster}: {call}", reason=Reason.CLUSTER_UNREACHABLE)
@@ -182,9 +183,15 @@ class KubeApi:
         return True
 
     async def _send(self, connection: Connection, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
+        response = await self._open(connection, call, _TIMEOUT)
+        body = await response.read()
+        return response.status, response.getheaders() or {}, body or b""
+
+    async def _open(self, connection: Connection, call: _Call, limits: aiohttp.ClientTimeout) -> RESTResponse:
+        """Send a call and return its answer, of which the body is still to be read."""
         headers = {"Accept": call.accept}
         if call.body is not None:
-            headers["Content-Type"] = _MERGE_PATCH if call.method == "PATCH" else _JSON
+            headers["Content-Type"] = _MERGE_PATCH if call.method == "PATCH" else JSON
         if connection.bearer is not None:
             headers["Authorization"] = f"Bearer {await connection.bearer()}"
         try:
@@ -200,15 +207,13 @@ class KubeApi:
             raise ConfigurationError(
                 f"{self._cluster}: {call}: its service account has no token", reason=Reason.CLUSTER_UNAUTHENTICATED
             ) from None
-        response = await connection.api.call_api(*request, _request_timeout=_TIMEOUT)
-        body = await response.read()
-        return response.status, response.getheaders() or {}, body or b""
+        return await connection.api.call_api(*request, _request_timeout=limits)
 
     def _interpret(self, call: _Call, status: int, headers: Mapping[str, str], body: bytes) -> Json | None:
         if status == HTTPStatus.NOT_FOUND:
             return None
         if status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise self._refused(call, status, headers)
+            raise kube_failures.refused(self._cluster, call, status, headers)
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
@@ -217,25 +222,8 @@ class KubeApi:
             raise TransientError(f"{self._cluster}: {call}: the answer is no JSON", reason=Reason.CLUSTER_UNREACHABLE)
         return document
 
-    def _refused(self, call: _Call, status: int, headers: Mapping[str, str]) -> FanoutError:
-        text = f"{self._cluster}: {call}: {status} {_phrase(status)}"
-        if status == HTTPStatus.UNAUTHORIZED:
-            return ConfigurationError(text, reason=Reason.CLUSTER_UNAUTHENTICATED)
-        if status == HTTPStatus.FORBIDDEN:
-            return ConfigurationError(text, reason=Reason.CLUSTER_FORBIDDEN)
-        if status == HTTPStatus.CONFLICT:
-            return ConflictError(text, reason=Reason.SECRET_CONFLICT)
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            return TransientError(text, reason=Reason.CLUSTER_THROTTLED, retry_after=_retry_after(headers))
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.GONE:
-            return TransientError(text, reason=Reason.CLUSTER_UNREACHABLE, retry_after=_retry_after(headers))
-        return PermanentError(text, reason=Reason.CLUSTER_REFUSED)
-
-    def _unreachable(self, call: _Call, error: Exception) -> FanoutError:
-        text = f"{self._cluster}: {call}: {type(error).__name__}"
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            return ConfigurationError(text, reason=Reason.CLUSTER_UNAUTHENTICATED)
-        return TransientError(text, reason=Reason.CLUSTER_UNREACHABLE)
+    def _points_elsewhere(self, call: _Call) -> FanoutError:
+        return ConfigurationError(f"{self._cluster}: {call}: it points somewhere else", reason=Reason.CLUSTER_REFUSED)
 
 
 def path(group_version: str, plural: str, *, namespace: str = "", name: str = "") -> str:
@@ -253,32 +241,3 @@ def path(group_version: str, plural: str, *, namespace: str = "", name: str = ""
     if name:
         parts.append(quote(name, safe=""))
     return "/" + "/".join(parts)
-
-
-def _are_objects(items: object) -> TypeGuard[list[Json] | None]:
-    """Tell whether these are a list's items; Go writes an empty list as null, too."""
-    return items is None or (isinstance(items, list) and all(isinstance(item, dict) for item in items))
-
-
-def _wait(failure: FanoutError, attempt: int) -> float:
-    """Seconds before the next attempt: the server's wish if it is short, else a jittered doubling."""
-    wish = failure.retry_after if isinstance(failure, TransientError) else None
-    backoff = 0.1 * 2.0**attempt * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
-    if wish is None:
-        return backoff
-    if wish > _LONGEST_WAIT:
-        raise failure
-    return max(wish, backoff)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After in seconds; the API server sends no dates."""
-    text = next((value for key, value in headers.items() if key.lower() == "retry-after"), "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None  # noqa: PLR2004
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared import driver
 from shared.driver import DriverFacts
+from shared.edges import kube_pages
 from shared.edges.kube_api import KubeApi, path
 from shared.errors import ConfigurationError
 from shared.observed import Driver
@@ -26,7 +27,7 @@ async def _daemonsets(api: KubeApi) -> Sequence[Mapping[str, Any]]:
     """List the driver's DaemonSets by label; those of the static manifests have none and are read by name."""
     try:
         query = {"labelSelector": driver.SELECTOR}
-        found = [one async for page in api.pages(path("apps/v1", "daemonsets"), query) for one in page]
+        found = [one async for one in kube_pages.objects(api, path("apps/v1", "daemonsets"), query)]
     except ConfigurationError as error:
         if error.reason is not Reason.CLUSTER_FORBIDDEN:
             raise

@@ -7,12 +7,18 @@ again for five minutes. It is said once that a kind is forbidden, until it is al
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from shared import parts
-from shared.edges.kube_api import Json, KubeApi
+from shared.edges import kube_pages, kube_watch
+from shared.edges.kube_api import JSON, Json, KubeApi
+from shared.edges.kube_pages import Page
+from shared.edges.kube_watch import Change
 from shared.errors import ConfigurationError
+from shared.index import Key
 from shared.reason import Reason
 
 V = TypeVar("V")
@@ -22,10 +28,19 @@ _log = logging.getLogger(__name__)
 ABSENCE = 300.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(Generic[V]):
+    """A collection at one version; an object that is none of ours is None. Without a version it is absent."""
+
+    version: str = ""
+    found: Mapping[Key, V | None] = field(default_factory=dict)
+
+
 class Listing(Generic[V]):
     """One kind of declaration in all namespaces.
 
     `parse` returns None for an object that is none of ours. `optional` kinds are empty where they are forbidden.
+    `accept` asks for a list in another form, `accept_one` for the objects of a watch.
     """
 
     def __init__(
@@ -35,34 +50,23 @@ class Listing(Generic[V]):
         parse: Callable[[Json], V | None],
         *,
         query: Mapping[str, str] | None = None,
-        accept: str = "application/json",
+        accept: str = JSON,
+        accept_one: str = JSON,
         optional: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.path = path
         self._api = api
-        self._path = path
         self._parse = parse
         self._query = query or {}
         self._accept = accept
+        self._accept_one = accept_one
         self._optional = optional
         self._clock = clock
-        self._parsed: dict[tuple[str, str], tuple[str, V | None]] = {}
+        self._parsed: dict[Key, tuple[str, V | None]] = {}
+        self._parses = 0
         self._absent: float | None = None
         self._forbidden = False
-
-    async def items(self) -> Sequence[V]:
-        """List them anew."""
-        if self.absent:
-            return ()
-        try:
-            return await self._list()
-        except ConfigurationError as error:
-            if not self._optional or error.reason is not Reason.CLUSTER_FORBIDDEN:
-                raise
-            if not self._forbidden:
-                _log.warning("%s; %s", error, self._optional)
-            self._forbidden, self._absent = True, self._clock()
-            return ()
 
     @property
     def absent(self) -> bool:
@@ -74,24 +78,89 @@ class Listing(Generic[V]):
         """Whether it was found lately that the server does not know the kind. One that is forbidden it may know."""
         return self.absent and not self._forbidden
 
-    async def _list(self) -> Sequence[V]:
-        seen: dict[tuple[str, str], V | None] = {}
-        known_to_server = False
-        async for page in self._api.pages(self._path, self._query, accept=self._accept):
-            known_to_server = True
-            for manifest in page:
-                meta = parts.mapping(manifest, "metadata")
-                key = str(meta.get("namespace", "")), str(meta.get("name", ""))
-                # uid and resourceVersion together: an object deleted and made again may repeat neither
-                state = f"{meta.get('uid')}/{meta.get('resourceVersion')}"
-                known = self._parsed.get(key)
-                if known is None or known[0] != state:
-                    # Kept at once: a look that runs out of time must not do this work again.
-                    known = self._parsed[key] = (state, self._parse(manifest))
+    @property
+    def count(self) -> int:
+        """How many objects are known, of ours and others."""
+        return len(self._parsed)
+
+    async def read(self) -> Snapshot[V]:
+        """List them anew."""
+        if self.absent:
+            return Snapshot()
+        try:
+            return await self._list()
+        except ConfigurationError as error:
+            self._refuse(error)
+            return Snapshot()
+
+    async def glance(self) -> Page | None:
+        """Read one object of the list: its version, and how many more there are. None where the kind is absent."""
+        try:
+            page = await kube_pages.first(self._api, self.path, self._query, limit=1, accept=self._accept)
+        except ConfigurationError as error:
+            self._refuse(error)
+            return None
+        if page is None:
+            self._absent = self._clock()
+        return page
+
+    def watch(
+        self, version: str, *, seconds: int, silence: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
+        """Follow the collection from a version on (`kube_watch.watch`)."""
+        return kube_watch.watch(
+            self._api,
+            self.path,
+            self._query,
+            version=version,
+            accept=self._accept_one,
+            seconds=seconds,
+            silence=silence,
+        )
+
+    def parsed(self, manifest: Json) -> tuple[Key, V | None]:
+        """Parse an object, unless it was parsed in this state."""
+        meta = parts.mapping(manifest, "metadata")
+        key = key_of(manifest)
+        # uid and resourceVersion together: an object deleted and made again may repeat neither
+        state = f"{meta.get('uid')}/{meta.get('resourceVersion')}"
+        known = self._parsed.get(key)
+        if known is None or known[0] != state:
+            known = self._parsed[key] = (state, self._parse(manifest))
+            self._parses += 1
+        return key, known[1]
+
+    def forget(self, key: Key) -> None:
+        """Keep nothing of an object that is gone."""
+        self._parsed.pop(key, None)
+
+    async def _list(self) -> Snapshot[V]:
+        found: dict[Key, V | None] = {}
+        version = None
+        async for page in kube_pages.pages(self._api, self.path, self._query, accept=self._accept):
+            version = page.version
+            for manifest in page.items:
+                parses = self._parses
+                # Kept at once: a look that runs out of time must not do this work again.
+                key, found[key] = self.parsed(manifest)
+                if self._parses > parses:
                     await asyncio.sleep(0)  # so that thousands of new ones hold nobody else up
-                seen[key] = known[1]
-        for key in self._parsed.keys() - seen.keys():
+        for key in self._parsed.keys() - found.keys():
             del self._parsed[key]
         self._forbidden = False
-        self._absent = None if known_to_server else self._clock()
-        return [one for one in seen.values() if one is not None]
+        self._absent = self._clock() if version is None else None
+        return Snapshot(version=version or "", found=found)
+
+    def _refuse(self, error: ConfigurationError) -> None:
+        """Take an optional kind that may not be listed for absent. Raises the error where it is anything else."""
+        if not self._optional or error.reason is not Reason.CLUSTER_FORBIDDEN:
+            raise error
+        if not self._forbidden:
+            _log.warning("%s; %s", error, self._optional)
+        self._forbidden, self._absent = True, self._clock()
+
+
+def key_of(manifest: Json) -> Key:
+    """Return an object's namespace and name."""
+    meta = parts.mapping(manifest, "metadata")
+    return str(meta.get("namespace", "")), str(meta.get("name", ""))

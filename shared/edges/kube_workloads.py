@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from shared import parts, workload
+from shared.edges import kube_pages
 from shared.edges.kube_api import METADATA_LIST, KubeApi, path
 from shared.errors import ConfigurationError
 from shared.reason import Reason
@@ -35,11 +36,11 @@ class Workloads:
     async def _list(self, kind: Kind) -> Sequence[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         try:
-            async for page in self._api.pages(path(kind.group_version, kind.plural), accept=METADATA_LIST):
-                for manifest in page:
-                    meta = parts.mapping(manifest, "metadata")
-                    if workload.OPT_IN in parts.mapping(meta, "annotations"):
-                        found.append((str(meta.get("namespace", "")), str(meta.get("name", ""))))
+            where = path(kind.group_version, kind.plural)
+            async for manifest in kube_pages.objects(self._api, where, accept=METADATA_LIST):
+                meta = parts.mapping(manifest, "metadata")
+                if workload.OPT_IN in parts.mapping(meta, "annotations"):
+                    found.append((str(meta.get("namespace", "")), str(meta.get("name", ""))))
         except ConfigurationError as error:
             if error.reason is not Reason.CLUSTER_FORBIDDEN:
                 raise

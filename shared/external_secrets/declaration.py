@@ -43,6 +43,12 @@ class ExternalSecret:
     mark: str
     parent: Resource | None
 
+    @property
+    def stores(self) -> frozenset[StoreRef]:
+        """The stores that it reads, as far as it names them."""
+        named = {store for store, _ in self.named} | {search.store for search in self.searches}
+        return frozenset(named | {use.store for use in self.refused if use.store is not None})
+
 
 def parse(manifest: Mapping[str, Any]) -> ExternalSecret | None:
     """Read an ExternalSecret as the API gives it.

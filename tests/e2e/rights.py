@@ -1,6 +1,6 @@
 """The rights that deploy/kubernetes ships, as the stack's API server asks for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,11 @@ async def assert_refreshed_without_proof(scene: Scene, secret: str) -> None:
     await logged_about(scene, event.id, "gave up")
     await scene.eventually(lambda: bool(scene.told("target.failed")))
     assert [told["secret"] for told in scene.told("target.failed")] == [secret]
+
+
+def but_watches(rights: Iterable[Right]) -> tuple[Right, ...]:
+    """Return all rights but those to watch, without which everything is listed for each event."""
+    return tuple(right for right in rights if right.verb != "watch")
 
 
 def _rights(document: dict[str, Any]) -> Iterator[Right]:

@@ -10,9 +10,10 @@ from devstack import seed
 from shared.cluster_setting import BindingKind
 from tests.e2e import declarations, jobs
 from tests.e2e import scene as scenes
-from tests.e2e.rights import FILES, documents, grant, shipped
+from tests.e2e.rights import FILES, but_watches, documents, grant, shipped
 from tests.e2e.scene import Scene
 
+WATCHED = len({right.resource for right in shipped(*FILES) if right.verb == "watch"})
 ZEROS = "00000000-0000-0000-0000-000000000000"
 
 
@@ -73,6 +74,23 @@ async def test_with_all_manifests_nothing_is_asked_for_that_is_forbidden_and_no_
 
     assert status == 202
     assert (guard.refused, guard.unused) == ([], [])
+
+
+async def test_without_any_right_to_watch_everything_is_listed_and_refreshed_and_the_log_says_what_to_apply(
+    whole: Scene,
+) -> None:
+    """Manifests that are older than the app go on working."""
+    guard = grant(whole, but_watches(shipped(*FILES)))
+
+    statuses = [await whole.deliver(whole.event(whole.rotate(tags=declarations.GRANT))) for _ in range(2)]
+
+    assert statuses == [202, 202]
+    assert {whole.value(name) for name in (seed.SECRET, declarations.OWNED)} == {
+        whole.stack.vault.get(seed.OBJECT).value
+    }
+    await whole.logged("every event lists until deploy/kubernetes is applied anew, with the verb watch")
+    await whole.eventually(lambda: len({request.resource for request in guard.refused}) == WATCHED)
+    assert {request.verb for request in guard.refused} == {"watch"}
 
 
 @pytest_asyncio.fixture

@@ -9,13 +9,13 @@ from devstack import seed
 from devstack.writers.external_secrets import ExternalSecrets
 from tests.e2e import declarations
 from tests.e2e import scene as scenes
-from tests.e2e.rights import Right, assert_refreshed_without_proof, grant, logged_about, shipped, without
+from tests.e2e.rights import Right, assert_refreshed_without_proof, but_watches, grant, logged_about, shipped, without
 from tests.e2e.scene import Scene
 
 RULES = shipped("external-secrets")
 FOR_THE_STATUS = [right for right in RULES if (right.verb, right.resource) == ("get", "externalsecrets")]
 FOR_THE_PARENT = [right for right in RULES if right.resource == "clusterexternalsecrets"]
-FOR_ASKING = [right for right in RULES if right not in FOR_THE_STATUS + FOR_THE_PARENT]
+FOR_ASKING = [right for right in but_watches(RULES) if right not in FOR_THE_STATUS + FOR_THE_PARENT]
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest_asyncio
 from devstack import seed
 from tests.e2e import declarations
 from tests.e2e import scene as scenes
-from tests.e2e.rights import Right, grant, logged_about, shipped, without
+from tests.e2e.rights import Right, but_watches, grant, logged_about, shipped, without
 from tests.e2e.scene import Scene
 
 RULES = shipped("owned-secrets")
-FOR_SECRETS = [right for right in RULES if right.resource == "secrets"]
+FOR_SECRETS = [right for right in but_watches(RULES) if right.resource == "secrets"]
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -4,9 +4,11 @@ The API's own log has neither versions of paths nor headers nor answers. They ar
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import aiohttp
 from aiohttp import web
@@ -25,18 +27,29 @@ class HeldUp:
 
 
 class Relay(ScriptedServer):
-    """Stands before the API at `server`; `answers` are the bodies that came from there."""
+    """Stands before the API at `server`; `answers` are the bodies that came from there.
+
+    While it is `deaf`, watches bring nothing. With `seconds` they end after so long; `ended` counts those that did.
+    """
 
     def __init__(self, server: str, session: aiohttp.ClientSession) -> None:
         super().__init__(self._hand_on)
         self.answers: list[bytes] = []
-        self._server = server
+        self.server = server
+        self.deaf = False
+        self.seconds = ""
+        self.ended = 0
         self._session = session
 
     @property
     def asked(self) -> list[str]:
-        """The requests so far as METHOD and path, without the query."""
-        return [name(seen) for seen in self.requests]
+        """The requests so far as METHOD and path, without the query and without the watches."""
+        return [name(seen) for seen in self.requests if not _is_watch(seen.path)]
+
+    @property
+    def watched(self) -> list[str]:
+        """What was watched so far, as `asked` has it."""
+        return [name(seen) for seen in self.requests if _is_watch(seen.path)]
 
     def forget(self) -> None:
         """Forget what went through so far."""
@@ -58,11 +71,31 @@ class Relay(ScriptedServer):
 
     async def _hand_on(self, request: web.Request) -> web.StreamResponse:
         headers = {key: request.headers[key] for key in _PASSED_ON if key in request.headers}
-        url = f"{self._server}{request.raw_path}"
+        url = f"{self.server}{request.raw_path}"
+        if self.seconds:
+            url = url.replace("timeoutSeconds=30", f"timeoutSeconds={self.seconds}")
         async with self._session.request(request.method, url, headers=headers, data=await request.read()) as response:
+            if _is_watch(request.raw_path) and response.status == HTTPStatus.OK:
+                return await self._hand_on_bit_by_bit(request, response)
             body = await response.read()
         self.answers.append(body)
         return web.Response(body=body, status=response.status, headers={"Content-Type": "application/json"})
+
+    async def _hand_on_bit_by_bit(self, request: web.Request, response: aiohttp.ClientResponse) -> web.StreamResponse:
+        answer = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
+        with contextlib.suppress(ConnectionResetError):
+            await answer.prepare(request)
+            async for chunk in response.content.iter_any():
+                self.answers.append(chunk)
+                if not self.deaf:
+                    await answer.write(chunk)
+            await answer.write_eof()
+            self.ended += 1
+        return answer
+
+
+def _is_watch(path: str) -> bool:
+    return "watch=1" in path
 
 
 @asynccontextmanager

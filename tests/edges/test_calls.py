@@ -4,7 +4,7 @@ The pods that are woken afterwards are asked for by the namespace (test_cluster_
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -19,7 +19,8 @@ from shared.model import ObjectType, SecretValue, VaultObject, VaultRead
 from shared.observed import Claim
 from tests.edges.clusters import Way
 from tests.edges.declared import external_secret, owned_secret, secret_sync, store
-from tests.edges.relay import Relay
+from tests.edges.relay import Relay, name
+from tests.edges.scripted import Seen
 
 HOST = "kv-demo.vault.azure.net"
 ABOUT = VaultObject(vault="kv-demo", type=ObjectType.SECRET, name=seed.OBJECT)
@@ -74,6 +75,17 @@ async def carry_out(cluster: KubernetesCluster, vault: KeyVault) -> str:
     return await cluster.write(view.secret, {seed.KEY: SecretValue(answer.version.encode())}, {})
 
 
+async def until(seen: Callable[[], bool]) -> None:
+    """Wait for what another task does."""
+    while not seen():  # noqa: ASYNC110 - the relay tells nobody
+        await asyncio.sleep(0.01)
+
+
+def query(seen: Seen) -> str:
+    """Return the query of a request."""
+    return seen.path.partition("?")[2]
+
+
 def split(asked: list[str], *stages: Collection[str]) -> list[set[str]]:
     """Return the requests stage by stage; within one they are made at once. Each is asked for once."""
     assert len(asked) == len(set(asked))
@@ -94,22 +106,25 @@ async def test_the_first_event_lists_four_kinds_looks_at_driver_and_target_and_w
     assert version == local.get(seed.OBJECT).version
 
 
-async def test_secrets_are_listed_by_our_label_and_their_metadata_only(
+async def test_secrets_are_listed_and_watched_by_our_label_and_their_metadata_only(
     relay: Relay, cluster: KubernetesCluster, vault: KeyVault, version: str
 ) -> None:
     """Of all the requests the one that could bring every value of a cluster."""
     assert version
     await carry_out(cluster, vault)
 
-    (listed,) = [seen for seen in relay.requests if seen.path.startswith("/api/v1/secrets")]
-    assert listed.path.partition("?")[2].startswith("labelSelector=keyvault-fanout.dev/owned%3Dtrue&")
+    await until(lambda: "GET /api/v1/secrets" in relay.watched)
+    listed, watched = [seen for seen in relay.requests if seen.path.startswith("/api/v1/secrets")]
+    for seen in (listed, watched):
+        assert seen.path.partition("?")[2].startswith("labelSelector=keyvault-fanout.dev/owned%3Dtrue&")
     assert listed.headers["Accept"] == "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+    assert watched.headers["Accept"] == "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 async def test_the_next_event_asks_for_neither_the_driver_nor_the_versions(
     relay: Relay, cluster: KubernetesCluster, local: LocalVault, vault: KeyVault, version: str
 ) -> None:
-    """What cannot have changed is known; what may have changed is read anew."""
+    """What cannot have changed is known; that the declarations are still what they were is one small request each."""
     assert version
     await carry_out(cluster, vault)
     relay.forget()
@@ -119,6 +134,10 @@ async def test_the_next_event_asks_for_neither_the_driver_nor_the_versions(
     await carry_out(cluster, vault)
 
     assert split(relay.asked, DECLARATIONS, TARGET, WRITE) == [DECLARATIONS, TARGET, WRITE]
+    assert {query(seen) for seen in relay.requests if name(seen) in DECLARATIONS and "watch=" not in seen.path} == {
+        "limit=1",
+        "labelSelector=keyvault-fanout.dev/owned%3Dtrue&limit=1",
+    }
     assert [(read.operation, read.status) for read in local.reads] == [("get", 200)]
 
 

@@ -233,6 +233,13 @@ async def test_secret_syncs_are_found(api: KubernetesApi, cluster: KubernetesClu
     ]
 
 
+NOTHING: dict[BindingKind, object] = {
+    BindingKind.OWNED: [],
+    BindingKind.EXTERNAL_SECRETS: [],
+    BindingKind.SECRET_SYNC: [],
+}
+
+
 @pytest.mark.parametrize("kind", BESIDE_CLASSES)
 async def test_a_kind_that_nobody_asked_for_is_passed_over_where_it_is_forbidden(
     api: KubernetesApi, cluster: KubernetesCluster, caplog: pytest.LogCaptureFixture, kind: BindingKind
@@ -241,7 +248,7 @@ async def test_a_kind_that_nobody_asked_for_is_passed_over_where_it_is_forbidden
     resource, call = KINDS[kind]
     forbid(api, resource)
 
-    assert [await call(cluster) for _ in range(2)] == [()] * 2
+    assert [await call(cluster) for _ in range(2)] == [NOTHING[kind]] * 2
 
     assert [seen.resource for seen in api.requests] == [resource]
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]

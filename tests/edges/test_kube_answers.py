@@ -14,6 +14,7 @@ from aiohttp import web
 
 from shared.delegate import Delegate, Resource
 from shared.edges.cluster import KubernetesCluster
+from shared.edges.kube_failures import ExpiredError
 from shared.errors import ConfigurationError, FanoutError, PermanentError, TransientError
 from shared.model import SecretValue
 from shared.observed import Driver, KubernetesSecret, Owner
@@ -166,7 +167,7 @@ async def test_a_list_that_breaks_off_after_a_page_is_not_taken_for_the_whole(
 
     error = await failure_of(cluster.classes())
 
-    assert (type(error), error.reason) == (TransientError, Reason.CLUSTER_UNREACHABLE)
+    assert (type(error), error.reason) == (ExpiredError, Reason.CLUSTER_UNREACHABLE)
     assert [seen.path.partition("?")[2] for seen in server.requests] == ["limit=200", "limit=200&continue=a%20b%26c"]
 
 

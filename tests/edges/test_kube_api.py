@@ -16,6 +16,7 @@ from devstack.certificates import Authority
 from devstack.faults import Fault
 from devstack.kubernetes import KubernetesApi
 from shared.edges.kube_api import KubeApi, path
+from shared.edges.kube_failures import ExpiredError
 from shared.errors import ConfigurationError, ConflictError, FanoutError, PermanentError, TransientError
 from shared.reason import Reason
 from tests.edges.clusters import OUTSIDER, OWNER, Way, kubeconfig, only
@@ -37,7 +38,7 @@ AT_ONCE: list[tuple[int, Meaning]] = [
     (403, (ConfigurationError, Reason.CLUSTER_FORBIDDEN)),
     (405, (PermanentError, Reason.CLUSTER_REFUSED)),
     (409, (ConflictError, Reason.SECRET_CONFLICT)),
-    (410, (TransientError, Reason.CLUSTER_UNREACHABLE)),
+    (410, (ExpiredError, Reason.CLUSTER_UNREACHABLE)),
     (413, (PermanentError, Reason.CLUSTER_REFUSED)),
     (415, (PermanentError, Reason.CLUSTER_REFUSED)),
     (418, (PermanentError, Reason.CLUSTER_REFUSED)),

@@ -91,6 +91,11 @@ def a_list(*items: dict[str, Any], following: str = "") -> bytes:
     return json.dumps({"metadata": {"continue": following}, "items": items}).encode()
 
 
+async def found_by(listing: Listing[str]) -> list[str]:
+    """List them anew and return what is ours."""
+    return [one for one in (await listing.read()).found.values() if one is not None]
+
+
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what was warned of."""
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
@@ -102,10 +107,10 @@ async def test_an_object_is_parsed_once_until_it_changes(
     """One that is none of ours is not looked at again either."""
     for name in ("same", "changing", "passed-over"):
         put(api, name)
-    first = [await listing.items() for _ in range(3)]
+    first = [await found_by(listing) for _ in range(3)]
     once = sorted(parser.parsed)
     put(api, "changing", vault="another")
-    after = await listing.items()
+    after = await found_by(listing)
 
     assert [sorted(found) for found in first] == [["changing", "same"]] * 3
     assert once == ["changing", "passed-over", "same"]
@@ -121,7 +126,7 @@ async def test_both_the_uid_and_the_version_tell_a_state(
     listing = Listing(way.open(server.url), PLACE, parser)
     for states in (("1", "7"), ("1", "7"), (uid, version)):
         server.answer = always(a_list(state("web", *states)))
-        await listing.items()
+        await found_by(listing)
 
     assert parser.parsed == ["web"] * 2
 
@@ -133,7 +138,7 @@ async def test_objects_of_one_name_in_two_namespaces_are_two(server: ScriptedSer
     server.answer = always(a_list(state("web", "1", "7"), other))
     listing = Listing(way.open(server.url), PLACE, parser)
 
-    assert [await listing.items() for _ in range(2)] == [["web", "web"]] * 2
+    assert [await found_by(listing) for _ in range(2)] == [["web", "web"]] * 2
     assert parser.parsed == ["web", "web"]
 
 
@@ -143,7 +148,7 @@ async def test_a_deleted_object_is_forgotten(server: ScriptedServer, way: Way, p
     found = []
     for items in ([state("web", "1", "7")], [], [state("web", "1", "7")]):
         server.answer = always(a_list(*items))
-        found.append(list(await listing.items()))
+        found.append(list(await found_by(listing)))
 
     assert found == [["web"], [], ["web"]]
     assert parser.parsed == ["web", "web"]
@@ -162,10 +167,10 @@ async def test_what_was_parsed_before_a_list_broke_off_is_not_parsed_again(
     server.answer = answer
     listing = Listing(way.open(server.url), PLACE, parser)
     with pytest.raises(TransientError):
-        await listing.items()
+        await found_by(listing)
     server.answer = always(a_list(state("one", "1", "7"), state("two", "2", "8")))
 
-    assert await listing.items() == ["one", "two"]
+    assert await found_by(listing) == ["one", "two"]
     assert parser.parsed == ["one", "two"]
 
 
@@ -175,14 +180,14 @@ async def test_a_forbidden_optional_kind_is_empty_and_left_alone_for_five_minute
     """The warning says what to apply, once, however often it is found again."""
     put(api, "web")
     forbid(api, PLURAL)
-    found = [await listing.items() for _ in range(3)]
+    found = [await found_by(listing) for _ in range(3)]
     time.advance(ABSENCE - 1)
-    found.append(await listing.items())
+    found.append(await found_by(listing))
     before = len(api.requests)
     time.advance(1)
-    found.append(await listing.items())
+    found.append(await found_by(listing))
 
-    assert found == [()] * 5
+    assert found == [[]] * 5
     assert (before, len(api.requests)) == (1, 2)
     assert warnings(caplog) == [f"aks-demo: GET {PLACE}: 403 Forbidden; {REMEDY}"]
 
@@ -193,7 +198,7 @@ async def test_many_who_find_it_forbidden_at_once_warn_once(
     """A burst of events is a process's first work."""
     forbid(api, PLURAL)
 
-    assert await asyncio.gather(*[listing.items() for _ in range(8)]) == [()] * 8
+    assert await asyncio.gather(*[found_by(listing) for _ in range(8)]) == [[]] * 8
     assert len(warnings(caplog)) == 1
 
 
@@ -203,14 +208,14 @@ async def test_a_right_that_is_given_is_found_and_one_that_is_taken_again_is_war
     """Within five minutes, without a restart."""
     put(api, "web")
     forbid(api, PLURAL)
-    found = [await listing.items()]
+    found = [await found_by(listing)]
     api.allow(OWNER.user, everything)
     time.advance(ABSENCE)
-    found.append(await listing.items())
+    found.append(await found_by(listing))
     forbid(api, PLURAL)
-    found.append(await listing.items())
+    found.append(await found_by(listing))
 
-    assert found == [(), ["web"], ()]
+    assert found == [[], ["web"], []]
     assert len(warnings(caplog)) == 2
 
 
@@ -223,7 +228,7 @@ async def test_a_forbidden_kind_that_somebody_asked_for_is_a_configuration_fault
 
     for _ in range(2):
         with pytest.raises(ConfigurationError) as caught:
-            await listing.items()
+            await found_by(listing)
         assert caught.value.reason is Reason.CLUSTER_FORBIDDEN
     assert len(api.requests) == 2
     assert not listing.absent
@@ -235,11 +240,11 @@ async def test_a_kind_that_the_server_does_not_know_is_empty_and_left_alone_for_
 ) -> None:
     """404, as where its definition was never applied; also where somebody asked for it."""
     listing = Listing(kube, path("nowhere.example/v1", "things"), parser, optional=optional, clock=time)
-    found = [await listing.items() for _ in range(3)]
+    found = [await found_by(listing) for _ in range(3)]
     told = listing.absent, listing.unknown
     time.advance(ABSENCE)
     late = listing.absent, listing.unknown
-    found.append(await listing.items())
+    found.append(await found_by(listing))
 
     assert [len(one) for one in found] == [0] * 4
     assert (told, late) == ((True, True), (False, False))
@@ -249,17 +254,17 @@ async def test_a_kind_that_the_server_does_not_know_is_empty_and_left_alone_for_
 async def test_a_kind_that_is_forbidden_is_not_called_unknown(api: KubernetesApi, listing: Listing[str]) -> None:
     """Who is not let in cannot tell what is there."""
     forbid(api, PLURAL)
-    await listing.items()
+    await found_by(listing)
 
     assert (listing.absent, listing.unknown) == (True, False)
 
 
 async def test_a_kind_without_objects_is_asked_for_every_time(api: KubernetesApi, listing: Listing[str]) -> None:
     """The first one may be made at any moment."""
-    assert [await listing.items() for _ in range(2)] == [[], []]
+    assert [await found_by(listing) for _ in range(2)] == [[], []]
     put(api, "web")
 
-    assert await listing.items() == ["web"]
+    assert await found_by(listing) == ["web"]
     assert len(api.requests) == 3
 
 
@@ -275,11 +280,11 @@ async def test_a_failure_is_raised_and_not_remembered_as_absence(
     put(api, "web")
     api.faults.plan(only(PLURAL), fault, times=None)
     with pytest.raises((TransientError, ConfigurationError)):
-        await listing.items()
+        await found_by(listing)
     told = listing.absent
     api.faults.clear()
 
-    assert await listing.items() == ["web"]
+    assert await found_by(listing) == ["web"]
     assert not told
     assert warnings(caplog) == []
 
@@ -289,7 +294,7 @@ async def test_a_long_list_holds_nobody_else_up(server: ScriptedServer, way: Way
     server.answer = always(a_list(*[state(f"web-{number}", str(number), "7") for number in range(50)]))
     listing = Listing(way.open(server.url), PLACE, parser)
     turns: set[int] = set()
-    listed = asyncio.create_task(listing.items())
+    listed = asyncio.create_task(found_by(listing))
     while not listed.done():
         turns.add(len(parser.parsed))
         await asyncio.sleep(0)
