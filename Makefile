@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test azurite bench check fix lock clean reliability soak
+.PHONY: help run up test azurite envtest bench check fix lock clean reliability soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -17,12 +17,15 @@ run: $(READY) ## the main job on the embedded stack, with a time line; ends by i
 up: $(READY) ## keep the embedded stack running and print commands to paste
 	@$(BIN)/python -m devstack.up
 
-test: $(READY) ## every test that needs nothing but the Python and npm registries
+test: $(READY) ## every test; what npm (Azurite) and `make envtest` provide is skipped where it is missing
 	@$(BIN)/python -m tests.operator.azurite || true
 	$(BIN)/python -m pytest -n 5 --dist loadfile
 
 azurite: $(READY) ## install the blob store of the operator's tests (npm), outside the checkout; once
 	@$(BIN)/python -m tests.operator.azurite
+
+envtest: $(READY) ## build kube-apiserver and etcd (Go) for the tests against them, outside the checkout; once
+	@$(BIN)/python -m tests.envtest.build
 
 bench: $(READY) ## how fast classes are parsed and rendered, beside YAML alone
 	@$(BIN)/python -m benchmarks.render
