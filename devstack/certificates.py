@@ -47,8 +47,8 @@ class Authority:
         """The authority's own certificate, PEM."""
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def server_context(self, hosts: Sequence[str] = LOOPBACK) -> ssl.SSLContext:
-        """Return a server's TLS context with a fresh leaf for `hosts`, DNS names and IP addresses."""
+    def server_pem(self, hosts: Sequence[str] = LOOPBACK) -> tuple[bytes, bytes]:
+        """Return the key and the certificate of a fresh leaf for `hosts`, DNS names and IP addresses, as PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = (
             _builder(_name(hosts[0]), key.public_key(), issuer=self._certificate.subject, issuer_key=self._key)
@@ -56,15 +56,14 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
+        return key_pem(key), leaf.public_bytes(serialization.Encoding.PEM)
+
+    def server_context(self, hosts: Sequence[str] = LOOPBACK) -> ssl.SSLContext:
+        """Return a server's TLS context with a fresh leaf for `hosts`."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         # OpenSSL's Python binding loads a chain only from files; mkstemp makes them readable to us alone.
         with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-            file.write(
-                key.private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-                )
-            )
-            file.write(leaf.public_bytes(serialization.Encoding.PEM))
+            file.write(b"".join(self.server_pem(hosts)))
             file.flush()
             context.load_cert_chain(file.name)
         return context
@@ -86,6 +85,13 @@ class Authority:
         current = Path(ssl.get_default_verify_paths().cafile or certifi.where())
         path.write_bytes(current.read_bytes().rstrip(b"\n") + b"\n" + self.ca_pem.encode())
         return path
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a private key as PEM, not encrypted."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _name(common_name: str) -> x509.Name:
