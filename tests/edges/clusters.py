@@ -64,11 +64,12 @@ class Way:
         server: str,
         *,
         token: str = OWNER.token,
+        ca_pem: str = "",
         bindings: frozenset[BindingKind] | None = None,
         driver: Driver | None = None,
     ) -> KubernetesCluster:
         """Return the cluster behind a server, with this token and what the settings say of it."""
-        kube = self.open(server, token=token)
+        kube = self.open(server, token=token, ca_pem=ca_pem)
         return KubernetesCluster("aks-demo", kube, timeout=10, bindings=bindings, driver=driver)
 
     async def close(self) -> None:

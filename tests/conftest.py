@@ -1,0 +1,21 @@
+"""How tests are shared among processes: by file, and what speaks to one real server goes to one process."""
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+_ONE_SERVER = "tests/contract/cluster/"
+"""A start of kube-apiserver takes 3 s of two cores and 300 MB, and its collections belong to one test at a time."""
+
+
+class OneServerScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Sends a whole file to one process, and all files of one folder to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _ONE_SERVER if nodeid.startswith(_ONE_SERVER) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Take the place of `--dist loadfile`."""
+    return OneServerScheduling(config, log) if config.getoption("dist") == "loadfile" else None
