@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from shared.edges import kube_pages
 from shared.edges.cluster import KubernetesCluster
 from shared.edges.kube_api import KubeApi
-from shared.errors import TransientError
+from shared.edges.kube_failures import ExpiredError
 from shared.reason import Reason
 from tests.contract.cluster.backends import Backend
 from tests.contract.cluster.hand import Hand
@@ -45,15 +46,15 @@ async def test_more_classes_than_a_page_holds_are_all_found(many: list[Manifest]
 async def test_all_pages_show_the_moment_of_the_first(
     many: list[Manifest], hand: Hand, api: KubeApi, namespace: str
 ) -> None:
-    pages = api.pages(CLASSES)
+    pages = kube_pages.pages(api, CLASSES)
     first = await anext(pages)
     await hand.remove(many[-1])
     await hand.make(provider_class(namespace, "zz-late"))
 
     second = await anext(pages)
 
-    assert names(first) == names(many[:PAGE])
-    assert names(second) == names(many[PAGE:])
+    assert names(first.items) == names(many[:PAGE])
+    assert names(second.items) == names(many[PAGE:])
     assert [page async for page in pages] == []
 
 
@@ -61,16 +62,16 @@ async def test_pages_whose_moment_is_forgotten_are_a_passing_fault(
     many: list[Manifest], backend: Backend, api: KubeApi
 ) -> None:
     """It is looked again, from the first page."""
-    pages = api.pages(CLASSES)
+    pages = kube_pages.pages(api, CLASSES)
     await anext(pages)
     await backend.forget()
 
-    with pytest.raises(TransientError) as caught:
+    with pytest.raises(ExpiredError) as caught:
         await anext(pages)
 
     assert caught.value.reason is Reason.CLUSTER_UNREACHABLE
     assert str(caught.value) == f"aks-demo: GET {CLASSES}: 410 Gone"
-    assert len([one async for page in api.pages(CLASSES) for one in page]) == len(many)
+    assert len([one async for one in kube_pages.objects(api, CLASSES)]) == len(many)
 
 
 async def test_a_token_that_is_none_is_refused(hand: Hand) -> None:
