@@ -131,10 +131,19 @@ def _last_change(managers: object) -> tuple[datetime | None, str]:
     changes = [
         (moment, parts.text(entry, "manager"))
         for entry in parts.entries(managers)
-        if "fieldsV1" not in entry or "f:data" in parts.mapping(entry, "fieldsV1")
+        if _may_hold_values(entry)
         if (moment := parts.time(entry, "time")) is not None
     ]
     return max(changes, key=lambda change: (change[0], change[1] != MANAGER), default=(None, ""))
+
+
+def _may_hold_values(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a writer may have written what a key of the data holds now.
+
+    Whoever made the map `data` goes on owning it, empty, after others have overwritten all that was in it.
+    """
+    keys = parts.mapping(entry, "fieldsV1", "f:data")
+    return "fieldsV1" not in entry or any(key.startswith("f:") for key in keys)
 
 
 def _decode(value: object) -> SecretValue:
