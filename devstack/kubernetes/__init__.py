@@ -8,7 +8,8 @@ replace, merge patch, delete, dry runs, access reviews, discovery. Reads from th
 
     documents, resources, status     JSON, the table of kinds, errors
     query, objects                   which objects are meant, and which are valid
-    store, registry, reading         state and its versions; the writing and the reading verbs
+    store, ownership                 state and its versions; who wrote which fields
+    registry, reading                the writing and the reading verbs
     access, discovery, negotiation   requests and rights; what the API says about itself; objects or their metadata
     transport, api                   from HTTP to a verb and back; the server as tests hold it
 
@@ -22,7 +23,7 @@ What it does not do, and how it says so:
 * Schemas: only metadata and Secrets are validated. Unknown fields are kept, whatever `fieldValidation` says; there is
   no OpenAPI, so `kubectl apply` and `create` need `--validate=false`.
 * Defaults, admission, quota, controllers: a Deployment makes no pods, a pod does not run.
-* `managedFields` names each writer with operation Update and the time, without the fields.
+* `managedFields` names each writer with operation Update; fields other than data, labels and annotations as a whole.
 * `sendInitialEvents` on watches: 422. `resourceVersionMatch` on lists: 501. Watches of one object: by field selector.
 * Tables, protobuf and YAML: JSON is sent whatever is accepted (of other forms only PartialObjectMetadata and its
   list), and nothing else is read (400); `kubectl auth can-i` and `kubectl create namespace` send protobuf.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from devstack import clock as clocks
-from devstack.kubernetes import objects, resources, status
+from devstack.kubernetes import objects, ownership, resources, status
 from devstack.kubernetes.documents import Document, merge
 from devstack.kubernetes.resources import NAMESPACES, Address
 from devstack.kubernetes.status import ApiError, DecodeError, FieldError
@@ -67,7 +67,7 @@ class Registry:
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._now()}
         if resource.counts_generations:
             metadata["generation"] = 1
-        return self._write(address, key, new, write)
+        return self._write(address, None, new, write)
 
     def replace(self, address: Address, document: Document, write: Write) -> Document:
         """Put a whole object in the place of the stored one. Raises ApiError 400, 404, 409 or 422."""
@@ -136,7 +136,7 @@ class Registry:
             return current
         if address.resource.counts_generations and _content(new) != _content(current):
             metadata["generation"] = old["generation"] + 1
-        return self._write(address, key_of(address), new, write)
+        return self._write(address, current, new, write)
 
     def _complete(self, address: Address, new: Document, errors: list[FieldError]) -> None:
         """Give a namespace the label by which selectors find it, and refuse what is not valid."""
@@ -147,17 +147,17 @@ class Registry:
         if address.resource is NAMESPACES:
             metadata["labels"] = metadata.get("labels", {}) | {"kubernetes.io/metadata.name": metadata["name"]}
 
-    def _write(self, address: Address, key: Key, new: Document, write: Write) -> Document:
-        """Store the object, with its writer on record. The real server also lists the fields of each writer."""
-        metadata = new["metadata"]
-        others = [entry for entry in metadata.get("managedFields", []) if entry["manager"] != write.manager]
+    def _write(self, address: Address, before: Document | None, new: Document, write: Write) -> Document:
+        """Store the object, with its writer on record."""
         entry = {
             "manager": write.manager,
             "operation": "Update",
             "apiVersion": address.api_version,
             "time": self._now(),
         }
-        metadata["managedFields"] = [*others, entry]
+        metadata = new["metadata"]
+        metadata["managedFields"] = ownership.record(before, new, entry)
+        key = Key(address.resource.qualified, address.namespace, metadata["name"])
         return new if write.dry_run else self._store.put(key, new)
 
     def _now(self) -> str:

@@ -66,7 +66,7 @@ async def test_the_writer_is_the_field_manager_or_the_user_agents_first_part(api
     """As the real server names a writer that does not apply."""
     api.apply(secret(a="1"))
     await call.merge(SECRET, {"data": {"a": "OQ=="}})
-    reply = await call.merge(SECRET, {"data": {"a": "OA=="}}, query={"fieldManager": "keyvault-fanout"})
+    reply = await call.merge(SECRET, {"data": {"b": "OA=="}}, query={"fieldManager": "keyvault-fanout"})
     managers = [entry["manager"] for entry in reply.body["metadata"]["managedFields"]]
     assert managers == ["devstack", "OpenAPI-Generator", "keyvault-fanout"]
 
