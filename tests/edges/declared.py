@@ -79,6 +79,7 @@ def secret_sync(name: str = "synced", **status: Any) -> Manifest:
         "metadata": {"name": name, "namespace": seed.NAMESPACE},
         "spec": {
             "secretProviderClassName": seed.CLASS,
+            "serviceAccountName": "keyvault-reader",
             "secretObject": {"type": "Opaque", "data": [{"sourcePath": seed.OBJECT, "targetKey": "password"}]},
         },
         "status": status,

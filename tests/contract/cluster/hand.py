@@ -54,11 +54,12 @@ class Hand:
         *,
         query: Mapping[str, str] | None = None,
         accept: str = "application/json",
+        kind: str = "",
         token: str = "",
     ) -> Answer:
-        """Send one request, as the bearer of `token` if one is given."""
-        kind = _PATCH if method == "PATCH" else "application/json"
-        headers = {**self._headers, "Accept": accept, "Content-Type": kind}
+        """Send one request, as the bearer of `token` if one is given. `kind` is the body's media type."""
+        sent = kind or (_PATCH if method == "PATCH" else "application/json")
+        headers = {**self._headers, "Accept": accept, "Content-Type": sent}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         data = None if body is None else io.BytesIO(json.dumps(body).encode())
@@ -112,6 +113,10 @@ class Hand:
         async with asyncio.timeout(_PATIENCE):
             while (await self.call("GET", where)).status != 200:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.05)
+
+    def adopt(self, manifest: Mapping[str, Any]) -> None:
+        """Count an object that somebody else may make there among those that are taken away."""
+        self._made[place_of(manifest)] = None
 
     async def remove(self, manifest: Mapping[str, Any]) -> None:
         """Delete an object, which is there."""

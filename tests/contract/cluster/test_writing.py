@@ -1,8 +1,6 @@
 """What a write does to a Secret, and when it is refused, on both servers."""
 
-import asyncio
 import base64
-import time
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +8,6 @@ import pytest
 
 from devstack import seed
 from shared import owned
-from shared.edges import kube_secret
 from shared.edges.cluster import KubernetesCluster
 from shared.errors import ConfigurationError, ConflictError, FanoutError, PermanentError
 from shared.model import SecretValue
@@ -23,11 +20,6 @@ from tests.edges.clusters import Way
 
 NEW = {seed.KEY: SecretValue(b"new")}
 PLANTED = {seed.KEY: SecretValue(MARK.encode())}
-
-
-async def next_second() -> None:
-    """Wait until the time is another whole second, as the servers note it."""
-    await asyncio.sleep(1.02 - time.time() % 1)
 
 
 async def read(cluster: KubernetesCluster, namespace: str) -> KubernetesSecret:
@@ -217,64 +209,3 @@ async def test_somebody_whom_the_server_does_not_know_is_a_configuration_fault(
         await unknown.secret(namespace, seed.SECRET)
 
     assert caught.value.reason is Reason.CLUSTER_UNAUTHENTICATED
-
-
-async def test_who_changed_the_data_last_is_told(hand: Hand, cluster: KubernetesCluster, namespace: str) -> None:
-    made = await hand.make(secret(namespace))
-    first = await read(cluster, namespace)
-    await next_second()
-    await cluster.write(first, NEW, {})
-    ours = await read(cluster, namespace)
-    await next_second()
-    await hand.by("somebody-else").change(made, {"data": {seed.KEY: encoded(b"theirs")}})
-
-    theirs = await read(cluster, namespace)
-
-    assert (first.by_us, ours.by_us, theirs.by_us) == (False, True, False)
-    moments = [moment for moment in (first.changed, ours.changed, theirs.changed) if moment is not None]
-    assert len(set(moments)) == 3
-    assert moments == sorted(moments)
-    state = await cluster.secret_state(namespace, seed.SECRET)
-    assert state is not None
-    assert (state.by_us, state.changed) == (False, theirs.changed)
-
-
-async def test_of_two_writers_in_one_second_the_other_one_counts(
-    hand: Hand, cluster: KubernetesCluster, namespace: str
-) -> None:
-    """Times are whole seconds: what cannot be told is not claimed to be ours."""
-    await next_second()
-    await hand.make(secret(namespace))
-
-    await cluster.write(await read(cluster, namespace), NEW, {})
-
-    assert (await read(cluster, namespace)).by_us is False
-
-
-async def test_a_write_is_noted_under_the_name_by_which_it_is_looked_for(
-    hand: Hand, cluster: KubernetesCluster, namespace: str
-) -> None:
-    """The user agent up to its slash."""
-    made = await hand.make(secret(namespace))
-
-    await cluster.write(await read(cluster, namespace), NEW, {})
-
-    entries = (await hand.look(made))["metadata"]["managedFields"]
-    assert {(entry["manager"], entry["operation"]) for entry in entries} == {
-        ("scene", "Update"),
-        (kube_secret.MANAGER, "Update"),
-    }
-
-
-@pytest.mark.parametrize("again", [NEW, {}])
-async def test_a_write_that_changes_no_data_does_not_count_as_a_change_of_data(
-    hand: Hand, cluster: KubernetesCluster, namespace: str, again: dict[str, SecretValue]
-) -> None:
-    """Equal bytes are no write at all."""
-    made = await hand.make(secret(namespace))
-    await cluster.write(await read(cluster, namespace), NEW, {})
-    before = await hand.look(made)
-
-    await cluster.write(await read(cluster, namespace), again, {})
-
-    assert await hand.look(made) == before
