@@ -172,7 +172,11 @@ class Demonstration:
             if request.user != stack.APP_USER:
                 continue
             what = f"{request.verb} {request.resource} {request.name}".rstrip()
-            if request.verb == "patch" and request.resource == "pods":
+            if request.verb == "list" and request.limit == 1:
+                what = f"copy of {request.resource} verified"
+            elif request.verb == "watch":
+                what = f"watch {request.resource} from now on"
+            elif request.verb == "patch" and request.resource == "pods":
                 what = f"pod {request.name} woken"
             elif request.verb == "patch":
                 old, new = next(changes, ("", ""))

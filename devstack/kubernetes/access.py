@@ -3,6 +3,7 @@
 Attributes of a request as in apiserver, pkg/endpoints/request/requestinfo.go.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -27,7 +28,8 @@ class Request:
     `verb` is Kubernetes' (get, list, watch, create, update, patch, delete); `group` is "" for the core group;
     `namespace` is "" for all namespaces and cluster-scoped objects; `name` is "" for a whole collection; `user` is ""
     while nobody is recognised. A request for anything but a resource (discovery, /version) has `resource` "".
-    `at` is when it came, in Unix seconds; two requests are equal whenever they came.
+    `at` is when it came, in Unix seconds, and `limit` how many objects of a list it asked for at most, 0 for all; two
+    requests are equal whatever these are.
     """
 
     method: str
@@ -38,7 +40,10 @@ class Request:
     name: str = ""
     user: str = ""
     at: float = field(default=0.0, compare=False)
+    limit: int = field(default=0, compare=False)
 
+
+_LIMIT = re.compile(r"[0-9]{1,9}")
 
 Rights = Callable[[Request], bool]
 """Answers whether a request is allowed."""
@@ -111,6 +116,7 @@ def request_of(route: Route | None, method: str, query: Mapping[str, str], user:
         return Request(method=method, verb=method.lower(), user=user)
     name = route.name
     verb = (_NAMED_VERBS if name else _COLLECTION_VERBS).get(method, method.lower())
+    limit = query.get("limit", "")
     if verb == "list":
         name = queries.selected_name(query)
         verb = "watch" if queries.is_true(query, "watch") else "list"
@@ -122,6 +128,7 @@ def request_of(route: Route | None, method: str, query: Mapping[str, str], user:
         namespace=route.namespace,
         name=name,
         user=user,
+        limit=int(limit) if _LIMIT.fullmatch(limit) else 0,
     )
 
 
