@@ -10,7 +10,7 @@
 | admission policies | not served | refuse a write: 403 or 422, with words that may quote it (test_admission) |
 | apply patches | 415 | served |
 | an object with finalizers that is deleted | 501, nothing changes | stays, with a deletionTimestamp |
-| Rollouts of Argo | always served | 404 without Argo's definition |
+| External Secrets in the version v1beta1 | served | 404: our definitions have v1 only, as its operator from 1.0 on |
 | the fields of a spec in managedFields | the spec as a whole | one by one |
 | initial events of a watch (`sendInitialEvents`) | 422 | served |
 
@@ -107,8 +107,8 @@ async def test_an_object_with_finalizers_that_is_deleted(backend: Backend, hand:
     await hand.change(manifest, {"metadata": {"finalizers": None}})
 
 
-async def test_rollouts_of_argo(backend: Backend, hand: Hand) -> None:
-    answer = await hand.call("GET", "/apis/argoproj.io/v1alpha1/rollouts")
+async def test_external_secrets_in_the_version_v1beta1(backend: Backend, hand: Hand) -> None:
+    answer = await hand.call("GET", "/apis/external-secrets.io/v1beta1/externalsecrets")
 
     assert answer.status == {DEVSTACK: 200, API_SERVER: 404}[backend.name]
 

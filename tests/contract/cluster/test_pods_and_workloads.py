@@ -12,12 +12,12 @@ from shared.edges.cluster import KubernetesCluster
 from shared.errors import ConflictError
 from shared.nudge import Pod
 from shared.observed import Driver
-from shared.rollout import Kind
+from shared.rollout import KINDS, Kind
 from shared.workload import Restarted
 from tests.contract.cluster.hand import Hand
 from tests.contract.cluster.manifests import Manifest, pod, secret
 
-BUILT_IN = (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
+TEMPLATED = (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
 AT = datetime(2026, 11, 23, 12, 0, 3, tzinfo=UTC)
 WRONG = "the annotation is wrong"
 RECORD = {seed.SECRET: Restarted(resource_version="7", versions={"kv-demo/secret/secret1": "v2"})}
@@ -82,18 +82,17 @@ async def test_waking_a_pod_that_is_gone_is_no_failure(cluster: KubernetesCluste
 
 
 async def test_workloads_that_opted_in_are_found(hand: Hand, cluster: KubernetesCluster, namespace: str) -> None:
-    """Of a cluster without Argo, too: the server does not know its Rollouts."""
-    for kind in BUILT_IN:
+    for kind in KINDS:
         await hand.make(reader(kind, namespace))
         await hand.make(reader(kind, namespace, "other", opt_in=""))
 
     found = await cluster.workloads()
 
-    assert sorted((one.kind, one.name) for one in found) == sorted((kind, "web") for kind in BUILT_IN)
+    assert sorted((one.kind, one.name) for one in found) == sorted((kind, "web") for kind in KINDS)
     assert {one.wanted for one in found} == {frozenset({seed.SECRET})}
 
 
-@pytest.mark.parametrize("kind", BUILT_IN)
+@pytest.mark.parametrize("kind", TEMPLATED)
 async def test_a_restart_puts_the_record_into_the_pod_template_and_a_second_one_conflicts(
     hand: Hand, cluster: KubernetesCluster, namespace: str, kind: Kind
 ) -> None:
@@ -111,6 +110,19 @@ async def test_a_restart_puts_the_record_into_the_pod_template_and_a_second_one_
     assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
     with pytest.raises(ConflictError):
         await cluster.restart(found, patch)
+
+
+async def test_a_rollout_is_restarted_by_a_field_of_its_own(
+    hand: Hand, cluster: KubernetesCluster, namespace: str
+) -> None:
+    before = await hand.make(reader(Kind.ROLLOUT, namespace))
+    (found,) = await cluster.workloads()
+
+    await cluster.restart(found, workload.restart_patch(found, RECORD, AT))
+
+    after = await hand.look(before)
+    assert after["spec"] == before["spec"] | {"restartAt": "2026-11-23T12:00:03Z"}
+    assert after["metadata"]["annotations"][workload.RECORD] == workload.render(RECORD)
 
 
 @pytest.fixture
