@@ -55,7 +55,10 @@ SUBSCRIPTIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The running servers. `folder` holds the CA bundle and the kubeconfig while the stack runs."""
+    """The running servers. `folder` holds the CA bundle while the stack runs.
+
+    `kubeconfig` is the app's way to its cluster: to `cluster`, or to an API server that is not the stack's.
+    """
 
     vault: KeyVault
     cluster: KubernetesApi
@@ -63,17 +66,13 @@ class Stack:
     identity: Identity
     authority: Authority
     folder: Path
+    kubeconfig: Path
     kubelet_token: str
 
     @property
     def bundle(self) -> Path:
         """The machine's trust store and the throw-away CA, in one PEM file."""
         return self.folder / "ca-bundle.pem"
-
-    @property
-    def kubeconfig(self) -> Path:
-        """A kubeconfig for the cluster."""
-        return self.folder / "kubeconfig"
 
     @property
     def settings(self) -> dict[str, str]:
@@ -123,8 +122,12 @@ async def start(
     subscriptions: Sequence[Subscription] = SUBSCRIPTIONS,
     ports: "Ports | None" = None,
     folder: Path | None = None,
+    kubeconfig: Path | None = None,
 ) -> AsyncIterator[Stack]:
-    """Start the servers, end them with the block. Files go to `folder`, or to one that is removed at the end."""
+    """Start the servers, end them with the block. Files go to `folder`, or to one that is removed at the end.
+
+    `kubeconfig` points the app at another API server, by a context called `CLUSTER`; the stack's own is left alone.
+    """
     ports = ports or Ports()
     authority, issuer = Authority.create(), Issuer(clock=clock)
     token = issuer.issue("devstack-cluster")
@@ -146,6 +149,7 @@ async def start(
         verify_token=lambda text: issuer.verify(text, SERVICE_BUS) is not None,
     )
     with tempfile.TemporaryDirectory(prefix="devstack-") as temporary:
+        place = folder or Path(temporary)
         async with Identity(issuer=issuer, port=ports.identity) as identity, vault, cluster, bus:
             stack = Stack(
                 vault=vault,
@@ -153,12 +157,14 @@ async def start(
                 bus=bus,
                 identity=identity,
                 authority=authority,
-                folder=folder or Path(temporary),
+                folder=place,
+                kubeconfig=kubeconfig or place / "kubeconfig",
                 kubelet_token=kubelet,
             )
             authority.write_bundle(stack.bundle)
-            kubeconfig = cluster.kubeconfig(token, context=CLUSTER, ca_pem=authority.ca_pem)
-            stack.kubeconfig.write_text(yaml.safe_dump(kubeconfig), encoding="utf-8")
+            if kubeconfig is None:
+                own = cluster.kubeconfig(token, context=CLUSTER, ca_pem=authority.ca_pem)
+                stack.kubeconfig.write_text(yaml.safe_dump(own), encoding="utf-8")
             yield stack
 
 
