@@ -1,12 +1,15 @@
 """The two API servers as tests hold them, behind the same words."""
 
+import asyncio
 import base64
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
 
+from devstack.clock import ManualClock
 from devstack.kubernetes import Identity, KubernetesApi
 from tests.contract.cluster.hand import Hand
 from tests.envtest.server import Server, User
@@ -46,6 +49,9 @@ class Backend(Protocol):
     async def forget(self) -> None:
         """Forget every state but the newest: versions from before cannot be listed or watched from any more."""
 
+    async def next_second(self) -> None:
+        """Let the server's time, which it notes in whole seconds, be another second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devstack:
@@ -54,6 +60,7 @@ class Devstack:
     api: KubernetesApi
     token: str
     hand: Hand
+    clock: ManualClock
     name: str = DEVSTACK
     ca_pem: str = ""
 
@@ -79,6 +86,10 @@ class Devstack:
                     "spec": {"leaseTransitions": number},
                 }
             )
+
+    async def next_second(self) -> None:
+        """Move the clock."""
+        self.clock.advance(1)
 
 
 HISTORY = 500
@@ -115,6 +126,10 @@ class ApiServer:
     async def forget(self) -> None:
         """Compact etcd, as the server itself does every five minutes."""
         await compact(self.server.etcd)
+
+    async def next_second(self) -> None:
+        """Wait for it."""
+        await asyncio.sleep(1.02 - time.time() % 1)
 
 
 async def compact(etcd: str) -> None:

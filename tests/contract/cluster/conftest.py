@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from devstack.clock import ManualClock
 from devstack.kubernetes import Identity, KubernetesApi, everything
 from shared.edges.cluster import KubernetesCluster
 from tests.contract.cluster.backends import API_SERVER, DEVSTACK, HISTORY, ApiServer, Backend, Devstack
@@ -63,11 +64,12 @@ async def apiserver(real_server: Server) -> AsyncIterator[ApiServer]:
 async def devstack() -> AsyncIterator[Devstack]:
     """The local stack's API."""
     admin = Identity(token=_ADMIN, user="admin", allows=everything)
+    clock = ManualClock()
     async with (
-        KubernetesApi(name="aks-demo", identities=[admin], history=HISTORY) as api,
+        KubernetesApi(name="aks-demo", identities=[admin], clock=clock, history=HISTORY) as api,
         open_session() as session,
     ):
-        yield Devstack(api=api, token=_ADMIN, hand=Hand(session, api.url, _ADMIN))
+        yield Devstack(api=api, token=_ADMIN, hand=Hand(session, api.url, _ADMIN), clock=clock)
 
 
 @pytest.fixture(params=[DEVSTACK, API_SERVER])

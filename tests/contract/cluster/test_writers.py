@@ -3,9 +3,6 @@
 The sweep and restarts rest on it.
 """
 
-import asyncio
-import time
-
 import pytest
 
 from devstack import seed
@@ -13,15 +10,11 @@ from shared.edges import kube_secret
 from shared.edges.cluster import KubernetesCluster
 from shared.model import SecretValue
 from shared.observed import KubernetesSecret
+from tests.contract.cluster.backends import Backend
 from tests.contract.cluster.hand import Hand
 from tests.contract.cluster.manifests import Manifest, encoded, secret
 
 NEW = {seed.KEY: SecretValue(b"new")}
-
-
-async def next_second() -> None:
-    """Wait until the time is another whole second, as the servers note it."""
-    await asyncio.sleep(1.02 - time.time() % 1)
 
 
 async def read(cluster: KubernetesCluster, namespace: str) -> KubernetesSecret:
@@ -31,13 +24,15 @@ async def read(cluster: KubernetesCluster, namespace: str) -> KubernetesSecret:
     return found
 
 
-async def test_who_changed_the_data_last_is_told(hand: Hand, cluster: KubernetesCluster, namespace: str) -> None:
+async def test_who_changed_the_data_last_is_told(
+    backend: Backend, hand: Hand, cluster: KubernetesCluster, namespace: str
+) -> None:
     made = await hand.make(secret(namespace))
     first = await read(cluster, namespace)
-    await next_second()
+    await backend.next_second()
     await cluster.write(first, NEW, {})
     ours = await read(cluster, namespace)
-    await next_second()
+    await backend.next_second()
     await hand.by("somebody-else").change(made, {"data": {seed.KEY: encoded(b"theirs")}})
 
     theirs = await read(cluster, namespace)
@@ -52,10 +47,10 @@ async def test_who_changed_the_data_last_is_told(hand: Hand, cluster: Kubernetes
 
 
 async def test_of_two_writers_in_one_second_the_other_one_counts(
-    hand: Hand, cluster: KubernetesCluster, namespace: str
+    backend: Backend, hand: Hand, cluster: KubernetesCluster, namespace: str
 ) -> None:
     """Times are whole seconds: what cannot be told is not claimed to be ours."""
-    await next_second()
+    await backend.next_second()
     await hand.make(secret(namespace, data={seed.KEY: encoded(b"old"), "theirs": encoded(b"old")}))
 
     await cluster.write(await read(cluster, namespace), NEW, {})
@@ -64,13 +59,13 @@ async def test_of_two_writers_in_one_second_the_other_one_counts(
 
 
 async def test_who_has_written_none_of_what_is_there_counts_no_more(
-    hand: Hand, cluster: KubernetesCluster, namespace: str
+    backend: Backend, hand: Hand, cluster: KubernetesCluster, namespace: str
 ) -> None:
     """Whoever made the data goes on owning the empty map, and may change the labels later."""
     made = await hand.make(secret(namespace))
     await cluster.write(await read(cluster, namespace), NEW, {})
     ours = await read(cluster, namespace)
-    await next_second()
+    await backend.next_second()
     await hand.change(made, {"metadata": {"labels": {"team": "shop"}}})
 
     later = await read(cluster, namespace)
@@ -81,12 +76,12 @@ async def test_who_has_written_none_of_what_is_there_counts_no_more(
 
 
 async def test_a_label_moves_the_time_of_a_writer_whose_data_is_there(
-    hand: Hand, cluster: KubernetesCluster, namespace: str
+    backend: Backend, hand: Hand, cluster: KubernetesCluster, namespace: str
 ) -> None:
     """A writer has one time for all its fields. No change of data is missed; one may be seen where there is none."""
     made = await hand.make(secret(namespace))
     before = await read(cluster, namespace)
-    await next_second()
+    await backend.next_second()
     await hand.change(made, {"metadata": {"labels": {"team": "shop"}}})
 
     after = await read(cluster, namespace)
