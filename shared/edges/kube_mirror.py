@@ -133,13 +133,17 @@ class Mirror(Generic[V]):
             return True
         if page.remaining is None:
             return True
-        number = len(page.items) + page.remaining
+        number, version = len(page.items) + page.remaining, page.version
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SETTLING):
-                while self.listing.count != number:
+                while not self._has_come_to(version, number):
                     self._moved.clear()
                     await self._moved.wait()
-        return self.listing.count == number
+        return self._has_come_to(version, number)
+
+    def _has_come_to(self, version: str, number: int) -> bool:
+        """Tell whether the copy holds as many as the server counted, or is past that moment already."""
+        return self.listing.count == number or _is_past(self._version, version)
 
     async def _list(self) -> None:
         await self._unfollow()
@@ -210,6 +214,7 @@ class Mirror(Generic[V]):
             else:
                 self._index.put(key, item, self._names(item))
         self._heard = self._clock()
+        self._version = change.version
         self._moved.set()
         return change.version
 
@@ -217,3 +222,8 @@ class Mirror(Generic[V]):
         if self._forbidden is None:
             _log.warning("%s; every event lists until deploy/kubernetes is applied anew, with the verb watch", error)
         self._forbidden = self._clock()
+
+
+def _is_past(version: str, other: str) -> bool:
+    """Compare two versions of one collection; of what are no decimal numbers nothing is known (KEP-5504)."""
+    return version.isdecimal() and other.isdecimal() and int(version) >= int(other)

@@ -56,15 +56,16 @@ class Relay(ScriptedServer):
         self.requests.clear()
         self.answers.clear()
 
-    def hold_up(self, method: str) -> "HeldUp":
-        """Let requests with that method wait from now on, until they are told to go on."""
+    def hold_up(self, method: str, *, answers: bool = False) -> "HeldUp":
+        """Let requests with that method wait from now on, or their answers, until they are told to go on."""
         held_up = HeldUp()
 
         async def answer(request: web.Request) -> web.StreamResponse:
+            given = await self._hand_on(request) if answers else None
             if request.method == method:
                 held_up.arrived.set()
                 await held_up.goes_on.wait()
-            return await self._hand_on(request)
+            return given or await self._hand_on(request)
 
         self.answer = answer
         return held_up

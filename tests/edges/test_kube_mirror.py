@@ -177,6 +177,23 @@ async def test_a_change_that_the_watch_did_not_bring_is_noticed_by_the_number(
     assert lists(relay) == ["limit=1", "limit=200"]
 
 
+async def test_where_declarations_come_and_go_all_the_time_a_copy_that_is_ahead_is_trusted(
+    api: KubernetesApi, relay: Relay, mirror: Mirror[str]
+) -> None:
+    """The number that the server told is old when it arrives, and may never be met."""
+    put(api, "web", "kv-a")
+    await followed(relay, mirror)
+    held = relay.hold_up("GET", answers=True)
+    asked = asyncio.create_task(mirror.fresh_about(["kv-a"]))
+    await held.arrived.wait()
+    put(api, "two", "kv-a")
+    await until(lambda: len(mirror.about(["kv-a"])) == 2)
+    held.goes_on.set()
+
+    assert await asked == ["two=kv-a", "web=kv-a"]
+    assert lists(relay) == ["limit=1"]
+
+
 async def test_a_watch_that_was_not_heard_of_lately_is_not_trusted(
     api: KubernetesApi, relay: Relay, mirror: Mirror[str], time: ManualClock
 ) -> None:
