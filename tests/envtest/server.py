@@ -7,30 +7,20 @@ are given one. There is no controller: a deleted namespace never goes, an owner'
 import asyncio
 import contextlib
 import secrets
-import socket
-import ssl
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from devstack.certificates import Authority, key_pem
-from tests.envtest import build
+from tests.envtest import build, running
+from tests.envtest.running import ServerFailedError
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
-_PATIENCE = 45.0
-_LAST_BYTES = 4_000
 _USERS = 300
 _ATTEMPTS = 3
 _TAKEN = "address already in use"
-
-
-class ServerFailedError(Exception):
-    """A program ended, or was not ready in time; the message has the last lines of its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +60,7 @@ async def start(programs: Path, folder: Path) -> AsyncIterator[Server]:
 
 @contextlib.asynccontextmanager
 async def _start(programs: Path, folder: Path) -> AsyncIterator[Server]:
-    client, peer, port = _free_ports(3)
+    client, peer, port = running.free_ports(3)
     authority = Authority.create()
     admin, *users = [User(name=name, token=secrets.token_hex(16)) for name in ("admin", *_user_names())]
     etcd, url = f"http://127.0.0.1:{client}", f"https://127.0.0.1:{port}"
@@ -106,12 +96,15 @@ async def _start(programs: Path, folder: Path) -> AsyncIterator[Server]:
         "feature-gates": "ListFromCacheSnapshot=false",
         "profiling": "false",
     }
-    async with (
-        _run(programs / build.ETCD, folder / "etcd.log", etcd_options) as store,
-        store.ready(f"{etcd}/health"),
-        _run(programs / build.API_SERVER, folder / "kube-apiserver.log", api_options) as api,
-        api.ready(f"{url}/readyz", tls=authority.client_context()),
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            running.run(programs / build.ETCD, _options(etcd_options), log=folder / "etcd.log")
+        )
+        await store.until_ready(f"{etcd}/health")
+        api = await stack.enter_async_context(
+            running.run(programs / build.API_SERVER, _options(api_options), log=folder / "kube-apiserver.log")
+        )
+        await api.until_ready(f"{url}/readyz", tls=authority.client_context())
         yield Server(url=url, etcd=etcd, authority=authority, admin=admin, strangers=iter(users))
 
 
@@ -140,62 +133,5 @@ def _write_keys(folder: Path, authority: Authority) -> Mapping[str, Path]:
     return paths
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Program:
-    name: str
-    log: Path
-    guard: asyncio.subprocess.Process
-
-    @contextlib.asynccontextmanager
-    async def ready(self, url: str, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-        """Wait until it answers 200 at an address that needs no token."""
-        connector = aiohttp.TCPConnector(ssl=tls if tls is not None else True)
-        try:
-            async with aiohttp.ClientSession(connector=connector) as session, asyncio.timeout(_PATIENCE):
-                while not await _answers(session, url):
-                    if self.guard.returncode is not None:
-                        raise ServerFailedError(f"{self.name} ended, code {self.guard.returncode}\n{self.last_lines()}")
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            raise ServerFailedError(f"{self.name} was not ready after {_PATIENCE:g} s\n{self.last_lines()}") from None
-        yield
-
-    def last_lines(self) -> str:
-        """Return the end of what it has said."""
-        return self.log.read_bytes()[-_LAST_BYTES:].decode(errors="replace") if self.log.exists() else ""
-
-
-@contextlib.asynccontextmanager
-async def _run(program: Path, log: Path, options: Mapping[str, object]) -> AsyncIterator[_Program]:
-    """Run a program under guard; it is gone when the block is left."""
-    guard = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.envtest.guard", str(log), str(program)),
-        *[f"--{name}={value}" for name, value in options.items()],
-        cwd=_ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert guard.stdin is not None
-    try:
-        yield _Program(name=program.name, log=log, guard=guard)
-    finally:
-        guard.stdin.close()
-        await guard.wait()
-
-
-async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with session.get(url) as response:
-            return response.status == 200
-    except aiohttp.ClientError:
-        return False
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+def _options(options: Mapping[str, object]) -> list[str]:
+    return [f"--{name}={value}" for name, value in options.items()]

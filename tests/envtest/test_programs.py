@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.envtest import build, server
+from tests.envtest.running import ServerFailedError
 
 
 def given(folder: Path, *names: str) -> dict[str, str]:
@@ -123,7 +124,7 @@ async def test_a_server_that_does_not_start_shows_its_last_lines(tmp_path: Path)
     etcd.write_text("#!/bin/sh\necho first\necho no such thing\nexit 3\n", encoding="utf-8")
     etcd.chmod(0o755)
 
-    with pytest.raises(server.ServerFailedError) as caught:
+    with pytest.raises(ServerFailedError) as caught:
         async with server.start(tmp_path, tmp_path):
             pass
 
