@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test azurite envtest bench check fix lock clean reliability soak
+.PHONY: help run up test azurite envtest bench check fix lock clean reliability soak node
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,7 @@ up: $(READY) ## keep the embedded stack running and print commands to paste
 
 test: $(READY) ## every test; what npm (Azurite) and `make envtest` provide is skipped where it is missing
 	@$(BIN)/python -m tests.operator.azurite || true
+	@$(BIN)/python -m tests.node.packages || true
 	$(BIN)/python -m pytest -n 5 --dist loadfile
 
 azurite: $(READY) ## install the blob store of the operator's tests (npm), outside the checkout; once
@@ -26,6 +27,9 @@ azurite: $(READY) ## install the blob store of the operator's tests (npm), outsi
 
 envtest: $(READY) ## build kube-apiserver and etcd (Go) for the tests against them, outside the checkout; once
 	@$(BIN)/python -m tests.envtest.build
+
+node: $(READY) ## install what the tests of examples/node and of schemas/asyncapi.yaml take (npm), outside the checkout; once
+	@$(BIN)/python -m tests.node.packages
 
 bench: $(READY) ## how fast classes are parsed and rendered, beside YAML alone
 	@$(BIN)/python -m benchmarks.render

@@ -9,22 +9,20 @@ import base64
 import contextlib
 import json
 import secrets
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.npm import Packages
+
 _LOCKED = Path(__file__).resolve().parent.parent / "azurite"
 _VERSION: str = json.loads((_LOCKED / "package.json").read_text(encoding="utf-8"))["dependencies"]["azurite"]
-_FOLDER = Path.home() / ".cache" / "keyvault-fanout" / f"azurite-{_VERSION}"
-_MAIN = _FOLDER / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+ABSENT = "no Azurite, so the operator's tests with blobs are SKIPPED: install Node.js 20 or later, run `make azurite`"
+PACKAGES = Packages(name=f"azurite-{_VERSION}", locked=_LOCKED, absent=ABSENT, takes="about a minute")
+
+_MAIN = PACKAGES.modules / "azurite" / "dist" / "src" / "blob" / "main.js"
 _READY = "successfully listens on "
 _PATIENCE = 50
-
-ABSENT = "no Azurite, so the operator's tests with blobs are SKIPPED: install Node.js 20 or later, run `make azurite`"
 
 ACCOUNT = "operator"
 
@@ -46,15 +44,10 @@ class Azurite:
         )
 
 
-def node() -> str | None:
-    """Return the path of node where Azurite is installed too."""
-    return shutil.which("node") if _MAIN.exists() else None
-
-
 @contextlib.asynccontextmanager
 async def start(folder: Path, options: Sequence[str] = ()) -> AsyncIterator[Azurite]:
     """Start it on a free port with nothing in it, end it with the block. It writes nothing but logs, to `folder`."""
-    found = node()
+    found = PACKAGES.node()
     assert found is not None, ABSENT
     key = base64.b64encode(secrets.token_bytes(64)).decode()
     process = await asyncio.create_subprocess_exec(
@@ -85,40 +78,5 @@ async def start(folder: Path, options: Sequence[str] = ()) -> AsyncIterator[Azur
         await process.wait()
 
 
-def install() -> bool:
-    """Install it unless it is there; tell whether it is there now."""
-    if _MAIN.exists():
-        return True
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        _say(ABSENT)
-        return False
-    _FOLDER.parent.mkdir(parents=True, exist_ok=True)
-    _say(f"installing Azurite {_VERSION} to {_FOLDER} (once; about a minute)")
-    with tempfile.TemporaryDirectory(dir=_FOLDER.parent) as temporary:
-        place = Path(temporary) / "azurite"
-        shutil.copytree(_LOCKED, place)
-        options = (
-            "--ignore-scripts",
-            "--omit=optional",
-            "--no-audit",
-            "--no-fund",
-            "--no-update-notifier",
-            "--loglevel=error",
-        )
-        done = subprocess.run([npm, "ci", *options], cwd=place, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - the npm of this machine
-        if done.returncode:
-            _say(f"npm ci failed, code {done.returncode}; {ABSENT}")
-            return False
-        # Whoever installs at the same time may have been faster, and theirs is as good.
-        with contextlib.suppress(OSError):
-            place.rename(_FOLDER)
-    return _MAIN.exists()
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
 if __name__ == "__main__":
-    raise SystemExit(0 if install() else 1)
+    raise SystemExit(0 if PACKAGES.install() else 1)

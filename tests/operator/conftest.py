@@ -21,7 +21,7 @@ from tests.operator.letters import QUEUE, TWO_DAYS, AheadClock, Bench, Store
 @pytest_asyncio.fixture(scope="session")
 async def blob_store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azurite]:
     """The blob store."""
-    if azurite.node() is None:
+    if azurite.PACKAGES.node() is None:
         pytest.skip(azurite.ABSENT)
     async with azurite.start(tmp_path_factory.mktemp("azurite")) as running:
         yield running

@@ -59,7 +59,7 @@ def certify(folder: Path) -> tuple[Path, Path]:
 
 
 async def test_a_container_is_read_by_its_url_with_an_identity(tmp_path: Path) -> None:
-    if azurite.node() is None:
+    if azurite.PACKAGES.node() is None:
         pytest.skip(azurite.ABSENT)
     certificate, key = certify(tmp_path)
     options = ("--cert", str(certificate), "--key", str(key), "--oauth", "basic")
