@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test azurite envtest bench check fix lock clean reliability soak node
+.PHONY: help run up test azurite envtest bench check fix lock clean reliability soak node schemas
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -47,9 +47,12 @@ reliability: $(READY) ## break every neighbour in every way, and write what it c
 soak: $(READY) ## 1,000 events in a burst while every neighbour fails now and then; about a minute
 	$(BIN)/python -m pytest -q -m soak tests/faults
 
-fix: $(READY) ## let ruff mend what it can
+fix: $(READY) schemas ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+schemas: $(READY) ## write schemas/ and the tables of docs/notices.md from contract/
+	$(BIN)/python -m contract
 
 lock: $(READY) ## compile requirements*.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
