@@ -39,6 +39,7 @@ from shared.ports import Heard
 from shared.reason import Reason
 from shared.secret_sync import SecretSync
 from shared.workload import Workload
+from tests.notices import verdict
 
 Action = Callable[[], Awaitable[None]]
 
@@ -439,7 +440,10 @@ class FakeCluster:
 
 @dataclass(slots=True)
 class FakeBus:
-    """A topic with duplicate detection: `kept` by message id, and what was `dropped` because its id was known."""
+    """A topic with duplicate detection: `kept` by message id, and what was `dropped` because its id was known.
+
+    It takes nothing that breaks the contract.
+    """
 
     life: Life = field(default_factory=Life)
     kept: dict[str, ChangeNotice] = field(default_factory=dict)
@@ -456,6 +460,7 @@ class FakeBus:
     async def publish(self, notices: Sequence[ChangeNotice]) -> None:
         """Take one notice after the other, so that a failure leaves those before it sent."""
         for notice in notices:
+            verdict.check(notice)
             async with self.script.call("publish", notice.type):
                 if notice.id in self.kept:
                     self.dropped.append(notice)

@@ -16,6 +16,7 @@ from devstack.eventgrid import Schema
 from devstack.host import HostProcess, start_process
 from devstack.kubernetes import everything, resources
 from devstack.servicebus import StoredMessage
+from tests.notices import verdict
 
 MARK = "PLANTED-7c1e-value"
 """Every secret value in these tests begins so; it may appear in no log, notice, answer, job, annotation or error."""
@@ -80,9 +81,15 @@ class Scene:
             cluster.apply(manifest)
 
     def hunt(self) -> None:
-        """Look for planted values in all that the app has said, sent or written, but for the data of Secrets."""
+        """Look for planted values in all that the app has said, sent or written, but for the data of Secrets.
+
+        And for notices that break the contract.
+        """
         for place, said in self._said():
             assert not any(value in said for value in _FORBIDDEN), f"a value is in {place}"
+        for message in self.stack.bus.accepted(stack.TOPIC):
+            broken = verdict.broken_by(message)
+            assert not broken, f"a notice breaks the contract: {broken}"
 
     def _said(self) -> Iterator[tuple[str, bytes]]:
         yield "the function's log", self.host.stderr_text().encode()

@@ -5,7 +5,8 @@ Failures are in test_bus_failures. Opening a sender costs half a second, so one 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,9 +14,10 @@ from devstack.servicebus import CorrelationRule, ServiceBus, Subscription, Topic
 from shared.edges.bus import ServiceBusTopic
 from shared.errors import PermanentError
 from shared.model import SecretValue
-from shared.notice import CONTENT_TYPE, ChangeNotice, NoticeType
+from shared.notice import CONTENT_TYPE, NoticeType
 from shared.reason import Reason
-from tests.edges.notices import build_notice
+from tests.edges.notices import ABOUT, build_notice
+from tests.notices import verdict
 
 LIMIT = 262_144
 ALL = "changes/Subscriptions/all"
@@ -45,11 +47,12 @@ async def opened(broker: ServiceBus) -> AsyncIterator[ServiceBusTopic]:
 
 
 @pytest.fixture
-def topic(broker: ServiceBus, opened: ServiceBusTopic) -> ServiceBusTopic:
-    """The edge, and a broker that holds nothing."""
+def topic(broker: ServiceBus, opened: ServiceBusTopic) -> Iterator[ServiceBusTopic]:
+    """The edge, and a broker that holds nothing; afterwards it holds nothing that breaks the contract."""
     broker.clear()
     broker.faults.clear()
-    return opened
+    yield opened
+    assert [broken for message in broker.accepted("changes") for broken in verdict.broken_by(message)] == []
 
 
 async def test_what_is_too_large_keeps_nothing_else_of_its_caller_back(
@@ -66,14 +69,7 @@ async def test_what_is_too_large_keeps_nothing_else_of_its_caller_back(
 
 async def test_a_notice_arrives_as_it_was_composed(broker: ServiceBus, topic: ServiceBusTopic) -> None:
     """Body, content type, id, session, subject, and the properties that subscribers filter by."""
-    notice = ChangeNotice(
-        id="id-1",
-        type=NoticeType.TARGET_REFRESHED,
-        subject="aks-1/shop/db",
-        session="session-1",
-        properties={"vault": "kv-demo", "namespace": "shop", "object": "süß"},
-        body='{"specversion": "1.0", "data": "süß"}'.encode(),
-    )
+    notice = build_notice("id-1", about=replace(ABOUT, name="süß"))
 
     await topic.publish([notice])
 
@@ -81,9 +77,10 @@ async def test_a_notice_arrives_as_it_was_composed(broker: ServiceBus, topic: Se
     assert arrived.body == notice.body
     assert arrived.content_type == CONTENT_TYPE
     assert arrived.message_id == "id-1"
-    assert arrived.session_id == "session-1"
+    assert arrived.session_id == notice.session
     assert arrived.subject == "target.refreshed"
     assert arrived.application_properties == notice.properties
+    assert notice.properties["object"] == "süß"
 
 
 async def test_subscribers_get_what_their_correlation_filter_matches(

@@ -9,13 +9,12 @@ from devstack.faults import Fault
 from devstack.servicebus import CorrelationRule, ServiceBus, Subscription, Topic
 from shared.edges.bus import ServiceBusTopic, ServiceBusWatch
 from shared.errors import ConfigurationError, TransientError
-from shared.model import ObjectType, SecretValue, VaultObject
-from shared.notice import ChangeNotice, NoticeType
+from shared.model import SecretValue
+from shared.notice import ChangeNotice, Origin
 from shared.reason import Reason
-from tests.edges.notices import build_notice
+from tests.edges.notices import ABOUT, build_object_notice
 
 WATCH = "changes/Subscriptions/watch"
-ABOUT = VaultObject(vault="kv-demo", type=ObjectType.SECRET, name="db")
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +62,14 @@ def reach(broker: ServiceBus, subscription: str = "watch", *, timeout: float = 5
     )
 
 
-def told(version: str, *, origin: str = "event", **properties: str) -> ChangeNotice:
-    """Build a notice about a version of an object."""
-    names = {"vault": "kv-demo", "objectType": "secret", "object": "db", "version": version, "origin": origin}
-    notice = build_notice(f"{version}-{origin}")
-    return replace(
-        notice,
-        type=NoticeType.OBJECT_NEW_VERSION,
-        properties={"noticeType": "object.new-version", **names, **properties},
-    )
+def foreign(version: str) -> ChangeNotice:
+    """Build what somebody else sent to the topic, with a property that we do not use so."""
+    notice = build_object_notice(version)
+    return replace(notice, properties={**notice.properties, "objectType": "something"})
 
 
 async def test_what_events_and_sweeps_told_is_heard_apart(topic: ServiceBusTopic, watch: ServiceBusWatch) -> None:
-    await topic.publish([told("v1"), told("v2", origin="sweep")])
+    await topic.publish([build_object_notice("v1"), build_object_notice("v2", Origin.SWEEP)])
 
     heard = await watch.heard()
 
@@ -84,7 +78,7 @@ async def test_what_events_and_sweeps_told_is_heard_apart(topic: ServiceBusTopic
 
 
 async def test_looking_takes_nothing_out(broker: ServiceBus, topic: ServiceBusTopic, watch: ServiceBusWatch) -> None:
-    await topic.publish([told("v1")])
+    await topic.publish([build_object_notice("v1")])
 
     first, second = await watch.heard(), await watch.heard()
 
@@ -93,7 +87,7 @@ async def test_looking_takes_nothing_out(broker: ServiceBus, topic: ServiceBusTo
 
 
 async def test_more_than_a_page_is_looked_through(topic: ServiceBusTopic, watch: ServiceBusWatch) -> None:
-    await topic.publish([told(f"v{number}") for number in range(600)])
+    await topic.publish([build_object_notice(f"v{number}") for number in range(600)])
 
     heard = await watch.heard()
 
@@ -109,13 +103,13 @@ async def test_silence_is_no_failure(topic: ServiceBusTopic, watch: ServiceBusWa
 
 
 async def test_a_sweep_alone_is_no_sign_of_events(topic: ServiceBusTopic, watch: ServiceBusWatch) -> None:
-    await topic.publish([told("v1", origin="sweep")])
+    await topic.publish([build_object_notice("v1", Origin.SWEEP)])
 
     assert (await watch.heard()).newest is None
 
 
 async def test_what_is_not_ours_is_passed_over(topic: ServiceBusTopic, watch: ServiceBusWatch) -> None:
-    await topic.publish([told("v1", objectType="something"), told("v2")])
+    await topic.publish([foreign("v1"), build_object_notice("v2")])
 
     heard = await watch.heard()
 
@@ -134,7 +128,7 @@ async def test_a_subscription_that_is_not_there_is_a_configuration_fault(broker:
 
 
 async def test_a_broker_that_does_not_answer_is_a_passing_fault(broker: ServiceBus, topic: ServiceBusTopic) -> None:
-    await topic.publish([told("v1")])
+    await topic.publish([build_object_notice("v1")])
     broker.faults.plan(lambda operation: operation.kind == "manage", Fault(delay=60), times=None)
     watch = reach(broker, timeout=0.3)
 

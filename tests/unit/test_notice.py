@@ -16,6 +16,7 @@ from shared.outcome import TELLING, Action, ObjectVersion, TargetOutcome
 from shared.reason import Reason, remedy
 from tests.builders import ABOUT, NAME, URL, build_event
 from tests.fakes import NOW
+from tests.notices import verdict
 
 TARGET = Target(cluster="aks-one", namespace="shop", secret="web-secret")
 KEPT = ObjectVersion(object=ABOUT, version="v2")
@@ -52,7 +53,8 @@ def about_target(done: TargetOutcome, **fields: Any) -> ChangeNotice:
 
 
 def cloud_event(told: ChangeNotice) -> dict[str, Any]:
-    """Return the structured CloudEvent of a notice."""
+    """Return the structured CloudEvent of a notice, which keeps the contract."""
+    verdict.check(told)
     document = json.loads(told.body)
     assert isinstance(document, dict)
     return document

@@ -16,6 +16,7 @@ from shared.outcome import TELLING, Action, Convergence, ObjectVersion, TargetOu
 from shared.reason import Reason
 from tests.builders import ABOUT, build_event
 from tests.fakes import NOW
+from tests.notices import verdict
 
 from .planning import TARGET, delegate
 
@@ -44,7 +45,8 @@ def proof(**fields: Any) -> Convergence:
 
 
 def data(told: ChangeNotice) -> dict[str, Any]:
-    """Return the data of a notice."""
+    """Return the data of a notice, which keeps the contract."""
+    verdict.check(told)
     found = json.loads(told.body)["data"]
     assert isinstance(found, dict)
     return found
