@@ -74,9 +74,10 @@ _SEGMENTS = {"secrets": ObjectType.SECRET, "keys": ObjectType.KEY, "certificates
 _NAMES = {"secret": ObjectType.SECRET, "key": ObjectType.KEY, "certificate": ObjectType.CERT}
 
 _FIELDS = frozenset({"id", "vaultname", "objecttype", "objectname", "version", "nbf", "exp"})
-_OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
-_VAULT_NAME = re.compile(r"[0-9A-Za-z-]{3,24}")
-_VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
+OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+VAULT_NAME = re.compile(r"[0-9A-Za-z-]{3,24}")
+VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
+"""What Key Vault allows in a name; one of other characters would be another path of a URL."""
 
 
 def split(payload: str | bytes) -> tuple[object, ...]:
@@ -164,9 +165,9 @@ def _named_object(data: Mapping[str, object], object_type: ObjectType) -> _Named
         name, version = id_name, id_version or version
         vault = vault or host.partition(".")[0]
     for field, value, pattern in (
-        ("VaultName", vault, _VAULT_NAME),
-        ("ObjectName", name, _OBJECT_NAME),
-        ("Version", version, _VERSION),
+        ("VaultName", vault, VAULT_NAME),
+        ("ObjectName", name, OBJECT_NAME),
+        ("Version", version, VERSION),
     ):
         if not pattern.fullmatch(value):
             raise MalformedEvent(f"data.{field} is {'not a legal name' if value else 'missing'}")

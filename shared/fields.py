@@ -3,6 +3,7 @@
 Every method raises `MalformedJob` that names the member and what was expected.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -28,6 +29,13 @@ class Fields:
     def text(self, name: str) -> str:
         """Return a text."""
         return self._typed(name, str, "a text")
+
+    def name(self, name: str, legal: re.Pattern[str]) -> str:
+        """Return a text that is a legal name as a whole."""
+        text = self.text(name)
+        if not legal.fullmatch(text):
+            raise MalformedJob(f"{self._path}{name} is no legal name")
+        return text
 
     def flag(self, name: str) -> bool:
         """Return true or false."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.delegate import Delegate, Resource
 from shared.errors import MalformedJob
-from shared.event import EventKind, VaultEvent
+from shared.event import OBJECT_NAME, VAULT_NAME, VERSION, EventKind, VaultEvent
 from shared.fields import Fields
 from shared.job import MOST_ENTRIES, CheckJob, Job, RefreshJob, RestartJob, Watched
 from shared.model import ObjectType, VaultObject
@@ -90,9 +90,11 @@ def parse(body: bytes | str) -> Job:
         id=fields.text("eventId"),
         kind=fields.one_of("eventKind", EventKind),
         object=VaultObject(
-            vault=fields.text("vault"), type=fields.one_of("objectType", ObjectType), name=fields.text("object")
+            vault=fields.name("vault", VAULT_NAME),
+            type=fields.one_of("objectType", ObjectType),
+            name=fields.name("object", OBJECT_NAME),
         ),
-        version=fields.text("version"),
+        version=fields.name("version", VERSION),
         time=fields.time("eventTime") if fields.has("eventTime") else None,
         not_before=fields.time("notBefore") if fields.has("notBefore") else None,
         expires=fields.time("expires") if fields.has("expires") else None,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import MalformedJob
+from shared.event import OBJECT_NAME
 from shared.fields import Fields
 from shared.model import ObjectType
 from tests.fakes import NOW
@@ -21,6 +22,7 @@ def fields(value: Any = ...) -> Fields:
     [
         pytest.param(lambda one: one.text("it"), "", "", id="an empty text"),
         pytest.param(lambda one: one.text("it"), "a", "a", id="a text"),
+        pytest.param(lambda one: one.name("it", OBJECT_NAME), "db-1", "db-1", id="a name"),
         pytest.param(lambda one: one.flag("it"), False, False, id="false"),
         pytest.param(lambda one: one.number("it", most=9), 0, 0, id="zero"),
         pytest.param(lambda one: one.number("it", most=9), 9, 9, id="the largest"),
@@ -50,6 +52,7 @@ def test_a_member_comes_out_as_its_type(take: Callable[[Fields], Any], value: An
     ("take", "expected", "wrong"),
     [
         pytest.param(lambda one: one.text("it"), "it is not a text", [1, True, [], {}], id="text"),
+        pytest.param(lambda one: one.name("it", OBJECT_NAME), "it is n", ["", "../a", "a\n", "a/b", "é", 1], id="name"),
         pytest.param(lambda one: one.flag("it"), "it is not true or false", ["true", 0, 1], id="flag"),
         pytest.param(lambda one: one.number("it", most=9), "whole number", [True, -1, 10, 1.0, "1"], id="number"),
         pytest.param(lambda one: one.one_of("it", ObjectType), "it is not", ["Key", "", 1], id="one of"),

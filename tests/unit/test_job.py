@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import job, job_message, model
+from shared import event, job, job_message, model
 from shared.delegate import Delegate, Resource
 from shared.errors import MalformedJob
 from shared.event import EventKind, VaultEvent
@@ -33,13 +33,18 @@ MARKED = "MARKED\u0000hunter2"
 names = st.text(max_size=12)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
 times = st.tuples(st.floats(-1e9, 1e9), zones).map(lambda at: (NOW + timedelta(seconds=at[0])).astimezone(at[1]))
-objects = st.builds(VaultObject, vault=names, type=st.sampled_from(ObjectType), name=names)
+objects = st.builds(
+    VaultObject,
+    vault=st.from_regex(event.VAULT_NAME, fullmatch=True),
+    type=st.sampled_from(ObjectType),
+    name=st.from_regex(event.OBJECT_NAME, fullmatch=True),
+)
 causes = st.builds(
     VaultEvent,
     id=names,
     kind=st.sampled_from(EventKind),
     object=objects,
-    version=names,
+    version=st.from_regex(event.VERSION, fullmatch=True),
     time=st.none() | times,
     not_before=st.none() | times,
     expires=st.none() | times,
@@ -403,6 +408,12 @@ def test_a_member_of_another_type_is_named_and_not_quoted(
         ("check", "kind", MARKED),
         ("check", "kind", "Check"),
         ("check", "objectType", MARKED),
+        ("check", "vault", f"kv-{MARKED}"),
+        ("refresh", "vault", ""),
+        ("refresh", "object", f"../{MARKED}"),
+        ("restart", "object", ""),
+        ("refresh", "version", f"../{MARKED}"),
+        ("check", "version", ""),
         ("check", "attempt", job_message.MOST_ATTEMPTS + 1),
         ("check", "began", MARKED),
         ("check", "due", "2026-13-01"),
