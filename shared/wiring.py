@@ -100,6 +100,9 @@ class Assembly:
         }
         bus = ServiceBusTopic(topic=settings.bus.topic, timeout=timeout, **reached)
         queue = ServiceBusQueue(queue=settings.bus.queue, timeout=timeout, **reached)
+        # Beside the first look at the clusters, and beside one another: each takes the SDK half a second.
+        bus.open_ahead()
+        queue.open_ahead()
         self._closing: list[Any] = [*[one.vault for one in vaults.values()], *clusters, bus, queue, identity]
         self._closing += identities.values()
         if bus_identity is not identity:

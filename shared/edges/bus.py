@@ -57,6 +57,10 @@ class ServiceBusTopic:
             topic, timeout=timeout, open_sender=lambda: self._client.get_topic_sender(topic), reasons=TOPIC_REASONS
         )
 
+    def open_ahead(self) -> None:
+        """Begin to open the link (see `Outlet.open_ahead`)."""
+        self._outlet.open_ahead()
+
     async def publish(self, notices: Sequence[ChangeNotice]) -> None:
         """Send every notice, or raise (see `Outlet.send`)."""
         await self._outlet.send([_notice(one) for one in notices])
@@ -75,6 +79,10 @@ class ServiceBusQueue:
         self._outlet = Outlet(
             queue, timeout=timeout, open_sender=lambda: self._client.get_queue_sender(queue), reasons=QUEUE_REASONS
         )
+
+    def open_ahead(self) -> None:
+        """Begin to open the link (see `Outlet.open_ahead`)."""
+        self._outlet.open_ahead()
 
     async def schedule(self, jobs: Sequence[Job]) -> None:
         """Put every job on the queue for its own time, or raise (see `Outlet.send`)."""

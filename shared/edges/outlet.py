@@ -7,7 +7,7 @@ whose send did not end well is thrown away.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -58,6 +58,14 @@ class Outlet:
         self._sender: ServiceBusSender | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
+    def open_ahead(self) -> None:
+        """Begin to open the sender before there is anything to send, because that takes the SDK half a second.
+
+        A failure is nobody's, but for those who wait to send by then: a send of their own would have met it.
+        """
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._open_then_send())
+
     async def send(self, messages: Sequence[ServiceBusMessage]) -> None:
         """Send every message, or raise.
 
@@ -91,15 +99,23 @@ class Outlet:
         self._discard()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
+    async def _open_then_send(self) -> None:
+        error = await self._try(self._open())
+        if error is not None:
+            shares, self._waiting = self._waiting, []
+            for share in shares:
+                share.settle(error)
+        await self._send_waiting()
+
     async def _send_waiting(self) -> None:
         """Send until nobody waits any more."""
         while self._waiting:
             shares, self._waiting = self._waiting, []
             try:
-                error = await self._try([message for share in shares for message in share.messages])
+                error = await self._try(self._send([message for share in shares for message in share.messages]))
                 for share in shares:
                     alone = isinstance(error, PermanentError) and len(shares) > 1
-                    share.settle(await self._try(share.messages) if alone else error)
+                    share.settle(await self._try(self._send(share.messages)) if alone else error)
             finally:
                 for share in shares:
                     if not share.settled.is_set():
@@ -108,12 +124,12 @@ class Outlet:
     def _cut_off(self) -> FanoutError:
         return TransientError(f"{self._name}: the send was cut off", reason=self._reasons.unreachable)
 
-    async def _try(self, messages: list[ServiceBusMessage]) -> FanoutError | None:
-        """Send within the time-out; return what went wrong. Whatever cut a send off, its sender is not used again."""
+    async def _try(self, work: Awaitable[object]) -> FanoutError | None:
+        """Open or send within the time-out; return what went wrong. A sender that was cut off is not used again."""
         well = False
         try:
             async with asyncio.timeout(self._timeout):
-                await self._send(messages)
+                await work
             well = True
         except TimeoutError:
             return TransientError(
@@ -129,6 +145,11 @@ class Outlet:
             if not well:
                 self._discard()
         return None
+
+    async def _open(self) -> None:
+        """Open the sender; to ask it for a batch opens its link."""
+        self._sender = self._open_sender()
+        await self._sender.create_message_batch()
 
     async def _send(self, messages: list[ServiceBusMessage]) -> None:
         """Send in batches; raise for messages that fit into none after the others were sent."""
