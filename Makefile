@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test azurite envtest bench check fix lock clean reliability soak node schemas
+.PHONY: help run up test azurite envtest node bench bench-quick check fix schemas lock clean reliability soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -31,8 +31,11 @@ envtest: $(READY) ## build kube-apiserver and etcd (Go) for the tests against th
 node: $(READY) ## install what the tests of examples/node and of schemas/asyncapi.yaml take (npm), outside the checkout; once
 	@$(BIN)/python -m tests.node.packages
 
-bench: $(READY) ## how fast classes are parsed and rendered, beside YAML alone
-	@$(BIN)/python -m benchmarks.render
+bench: $(READY) ## every figure beside its floor, and docs/benchmarks.md; about ten minutes, on a machine that does nothing else
+	@$(BIN)/python -m benchmarks --write
+
+bench-quick: $(READY) ## a small version of every figure, which writes nothing
+	@$(BIN)/python -m benchmarks --quick
 
 check: $(READY) ## lint, format, types, import contracts
 	$(BIN)/ruff check .

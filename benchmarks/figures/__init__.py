@@ -1,0 +1,1 @@
+"""The figures, one module each: all have a `FIGURE` with the same shape (`benchmarks.figure`)."""
