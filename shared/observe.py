@@ -72,7 +72,9 @@ async def look(
     named = [target for target, _ in targets if target.secret]
     rest = frozenset(named[most:])
     targets = [(target, items) for target, items in targets if target not in rest]
-    read = [target for target, items in targets if target.secret and any(isinstance(item, _READ) for item in items)]
+    read = {
+        target: None for target, items in targets if target.secret and any(isinstance(item, _READ) for item in items)
+    }
     asked = [target for target, items in targets if target not in read and _delegated(items)]
     mounting = {target.namespace for target, items in targets if any(isinstance(item, Binding) for item in items)}
     driver, statuses, secrets, held = await asyncio.gather(

@@ -80,6 +80,8 @@ class KubernetesCluster:
                 accept=METADATA_LIST,
                 accept_one=METADATA,
                 optional=self._optional(BindingKind.OWNED),
+                # Every write of ours comes back through the watch, and changes nothing of what is asked for.
+                state=lambda manifest: parts.mapping(manifest, "metadata", "annotations").get(owned.OBJECTS),
             ),
             index.owned_names,
         )

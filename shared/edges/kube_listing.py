@@ -40,7 +40,8 @@ class Listing(Generic[V]):
     """One kind of declaration in all namespaces.
 
     `parse` returns None for an object that is none of ours. `optional` kinds are empty where they are forbidden.
-    `accept` asks for a list in another form, `accept_one` for the objects of a watch.
+    `accept` asks for a list in another form, `accept_one` for the objects of a watch. An object is parsed anew when its
+    `state` has changed: uid and resourceVersion unless something smaller tells.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Listing(Generic[V]):
         accept: str = JSON,
         accept_one: str = JSON,
         optional: str = "",
+        state: Callable[[Json], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
@@ -63,7 +65,8 @@ class Listing(Generic[V]):
         self._accept_one = accept_one
         self._optional = optional
         self._clock = clock
-        self._parsed: dict[Key, tuple[str, V | None]] = {}
+        self._state = state or _version
+        self._parsed: dict[Key, tuple[object, V | None]] = {}
         self._parses = 0
         self._absent: float | None = None
         self._forbidden = False
@@ -120,10 +123,7 @@ class Listing(Generic[V]):
 
     def parsed(self, manifest: Json) -> tuple[Key, V | None]:
         """Parse an object, unless it was parsed in this state."""
-        meta = parts.mapping(manifest, "metadata")
-        key = key_of(manifest)
-        # uid and resourceVersion together: an object deleted and made again may repeat neither
-        state = f"{meta.get('uid')}/{meta.get('resourceVersion')}"
+        key, state = key_of(manifest), self._state(manifest)
         known = self._parsed.get(key)
         if known is None or known[0] != state:
             known = self._parsed[key] = (state, self._parse(manifest))
@@ -164,3 +164,9 @@ def key_of(manifest: Json) -> Key:
     """Return an object's namespace and name."""
     meta = parts.mapping(manifest, "metadata")
     return str(meta.get("namespace", "")), str(meta.get("name", ""))
+
+
+def _version(manifest: Json) -> object:
+    """Return uid and resourceVersion: an object deleted and made again may repeat one of them."""
+    meta = parts.mapping(manifest, "metadata")
+    return meta.get("uid"), meta.get("resourceVersion")

@@ -108,9 +108,11 @@ async def test_an_absent_secret_has_neither_version_nor_state(cluster: Kubernete
 
 
 async def test_a_changed_declaration_is_read_anew(api: KubernetesApi, cluster: KubernetesCluster) -> None:
-    """The same value comes back until then."""
+    """The same value comes back until then, also when its data has changed, as with each write of ours."""
     api.apply(owned_secret())
-    (first,), (again,) = await cluster.owned(), await cluster.owned()
+    (first,) = await cluster.owned()
+    api.apply({**owned_secret(), "data": {"password": "bmV3"}})
+    (again,) = await cluster.owned()
     api.apply(owned_secret(objects=OBJECTS.replace("password", "key")))
     (changed,) = await cluster.owned()
 
