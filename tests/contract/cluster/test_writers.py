@@ -11,7 +11,7 @@ from shared.edges.cluster import KubernetesCluster
 from shared.model import SecretValue
 from shared.observed import KubernetesSecret
 from tests.contract.cluster.backends import Backend
-from tests.contract.cluster.hand import Hand
+from tests.contract.cluster.hand import Hand, place_of
 from tests.contract.cluster.manifests import Manifest, encoded, secret
 
 NEW = {seed.KEY: SecretValue(b"new")}
@@ -56,6 +56,17 @@ async def test_of_two_writers_in_one_second_the_other_one_counts(
     await cluster.write(await read(cluster, namespace), NEW, {})
 
     assert (await read(cluster, namespace)).by_us is False
+
+
+async def test_a_replacement_by_the_same_leaves_no_trace(hand: Hand, namespace: str) -> None:
+    """As the CSI driver of 1.6.0 puts every Secret at every reconcile (csi-semantics 0)."""
+    await hand.make(secret(namespace))
+    before = await hand.look(secret(namespace))
+
+    answer = await hand.by("csi-secrets-store").call("PUT", place_of(before), before)
+
+    assert answer.status == 200
+    assert await hand.look(before) == before
 
 
 async def test_who_has_written_none_of_what_is_there_counts_no_more(
