@@ -1,0 +1,1 @@
+"""The applications' client, against the local Service Bus, the local vault and real files."""
