@@ -4,6 +4,7 @@
     abreast         several at once, one after another
     progress        what a person sees while it takes long
     table           lines for people
+    subcommand      what each command consists of
     errors          what the operator is told instead of a result
     deadletters/    what Event Grid and the job queue gave up on: list it, replay it
 

@@ -9,9 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fanout import environment
-from fanout.deadletters import command as deadletters
+from fanout.deadletters.command import COMMAND as DEADLETTERS
 from fanout.errors import UsageError
+from fanout.subcommand import Run
 from shared.errors import SettingsError
+
+COMMANDS = (DEADLETTERS,)
+"""In the order of the help."""
 
 WRONG = 2
 """The exit code for usage and settings, as argparse has it."""
@@ -27,7 +31,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     logging.getLogger("azure").setLevel(max(level, logging.WARNING))  # at INFO it logs every request
     try:
         mapping = environment.mapping(os.environ if environ is None else environ, arguments.settings)
-        run = deadletters.prepare(arguments, mapping)
+        run: Run = arguments.command.prepare(arguments, mapping)
     except (UsageError, SettingsError) as error:
         print(f"fanout: {error}", file=sys.stderr)
         return WRONG
@@ -51,9 +55,10 @@ def _print(text: str, code: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m fanout",
+        prog="fanout" if Path(sys.argv[0]).name == "fanout" else "python -m fanout",
         description="Operate Key Vault Fan-out. The settings are the app's own: the environment, or --settings.",
-        epilog="Exit codes: 0 all done; 1 something failed and stays; 2 usage or settings are wrong, nothing was done.",
+        epilog="Exit codes: 0 all is well; 1 something is not, and is named; 2 usage or settings are wrong, nothing "
+        "was done; 130 interrupted.",
     )
     parser.add_argument(
         "--settings",
@@ -62,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         help="read settings from the Values of a file like local.settings.json; they go before the environment",
     )
     parser.add_argument("--verbose", action="store_true", help="show the flow's own log lines on stderr")
-    deadletters.add_to(parser.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_to(commands)
     return parser
 
 

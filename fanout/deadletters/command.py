@@ -20,6 +20,7 @@ from fanout.deadletters.subqueue import DeadLetterQueue
 from fanout.deadletters.verdict import Known, Outcome
 from fanout.errors import OperatorError, UsageError
 from fanout.progress import Progress
+from fanout.subcommand import Command
 from shared import wiring
 from shared.edges import credential
 from shared.pipeline import utc_now
@@ -33,10 +34,8 @@ docs/dead-letters.md tells which roles it takes and what is safe.
 """
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to a parser."""
-    about = "list and replay what Event Grid and the job queue gave up on"
-    parser = commands.add_parser("deadletters", help=about, description=f"{about.capitalize()}.", epilog=_EPILOG)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add its actions and their arguments to a parser."""
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
     listing = actions.add_parser(
         "list", help="show them; nothing is taken or changed", description="Show dead letters. Nothing is taken."
@@ -208,3 +207,12 @@ class Run:
         if self.job_letters is not None:
             fields["jobs"] = list(map(report.job_json, self.job_letters))
         return report.as_json(fields)
+
+
+COMMAND = Command(
+    name="deadletters",
+    about="list and replay what Event Grid and the job queue gave up on",
+    add_arguments=add_arguments,
+    prepare=prepare,
+    epilog=_EPILOG,
+)

@@ -44,7 +44,7 @@ def test_the_help_names_the_settings_and_the_exit_codes(capsys: pytest.CaptureFi
             main(arguments, {})
         texts += " ".join(capsys.readouterr().out.split())
 
-    assert "0 all done; 1 something failed and stays; 2 usage" in texts
+    assert "0 all is well; 1 something is not, and is named; 2 usage" in texts
     for name in ("DEAD_LETTER_URL", "--settings", "docs/dead-letters.md"):
         assert name in texts
 
