@@ -66,7 +66,7 @@ class Fanout:
 
 
 class Assembly:
-    """Every client of one loop, and the pipeline that uses them."""
+    """Every client of one loop, and the flows that use them. Made inside the running loop."""
 
     def __init__(self, settings: Settings, *, hosted: bool, proxies: bool) -> None:
         identity = credential.make(hosted=hosted, client_id=settings.client_id)
@@ -122,6 +122,7 @@ class Assembly:
             else None
         )
         neighbours = Neighbours(vaults=vaults, clusters=clusters, bus=bus, queue=queue, watch=watch)
+        self.neighbours, self.limits = neighbours, limits
         self.pipeline = Pipeline(neighbours, limits)
         self.worker = Worker(neighbours, limits, now=utc_now)
         self.sweeper = Sweeper(neighbours, limits, now=utc_now)
@@ -150,6 +151,12 @@ def _cluster(setting: ClusterSetting, connect: Callable[[], Any]) -> KubernetesC
         bindings=setting.bindings,
         driver=driver.parse_override(setting.driver),
     )
+
+
+def assemble(settings: Settings, environ: Mapping[str, str]) -> Assembly:
+    """Return the clients and flows of the running loop, for who needs more of them than `Fanout` does; `close` them."""
+    proxies = any(environ.get(name) for name in _PROXIES)
+    return Assembly(settings, hosted=credential.is_hosted(environ), proxies=proxies)
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:

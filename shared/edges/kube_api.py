@@ -110,6 +110,10 @@ class KubeApi:
             )
         return True
 
+    async def evaluate(self, path: str, body: Mapping[str, Any]) -> Json | None:
+        """Post a question that stores nothing, such as an access review, and return its answer; None for 404."""
+        return await self._request(_Call(method="POST", path=path, query={}, body=body))
+
     async def merge_patch(self, path: str, body: Mapping[str, Any], *, attempts: int = _ATTEMPTS) -> Json:
         """Change one object. Raises `ConflictError` when its resourceVersion is not the one in `body` any more.
 
