@@ -11,10 +11,11 @@ from pathlib import Path
 from fanout import environment
 from fanout.deadletters.command import COMMAND as DEADLETTERS
 from fanout.errors import UsageError
+from fanout.plan.command import COMMAND as PLAN
 from fanout.subcommand import Run
 from shared.errors import SettingsError
 
-COMMANDS = (DEADLETTERS,)
+COMMANDS = (PLAN, DEADLETTERS)
 """In the order of the help."""
 
 WRONG = 2

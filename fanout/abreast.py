@@ -1,7 +1,7 @@
 """Work on many things, some of them at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,3 +31,9 @@ async def each(items: AsyncIterator[T], act: Callable[[T], Awaitable[None]], *, 
         for hand in hands:
             hand.cancel()
         await asyncio.gather(*hands, return_exceptions=True)
+
+
+async def of(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield what is there already."""
+    for item in items:
+        yield item

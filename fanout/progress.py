@@ -1,7 +1,9 @@
 """What a person sees of a long run: one line that changes on a terminal, a line now and then elsewhere."""
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
 _SILENT = 1.0
@@ -31,6 +33,23 @@ class Progress:
         self._stream.write(f"\r{text}\033[K" if self._live else f"{text}\n")
         self._stream.flush()
         self._shown = True
+
+    @contextlib.asynccontextmanager
+    async def during(self, say: Callable[[], str]) -> AsyncIterator[None]:
+        """Say again and again how far it is, while something is awaited; nothing is left of it afterwards."""
+
+        async def tick() -> None:
+            while True:
+                await asyncio.sleep(_LIVE)
+                self.tell(say())
+
+        ticking = asyncio.create_task(tick())
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+            self.end()
 
     def end(self) -> None:
         """Take the line away again, so that what follows stands alone."""

@@ -26,11 +26,15 @@ class Said:
 
 async def start(*arguments: str, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     """Start `python -m fanout deadletters` with this environment and nothing else of this process's."""
+    return await start_any("deadletters", *arguments, environment=environment)
+
+
+async def start_any(*arguments: str, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """Start `python -m fanout` likewise."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "fanout",
-        "deadletters",
         *arguments,
         cwd=stack.APP,
         env={**stack.inherited(), **environment},
@@ -42,6 +46,11 @@ async def start(*arguments: str, environment: Mapping[str, str]) -> asyncio.subp
 async def fanout(*arguments: str, environment: Mapping[str, str]) -> Said:
     """Run it to its end."""
     return await end(await start(*arguments, environment=environment))
+
+
+async def run(*arguments: str, environment: Mapping[str, str]) -> Said:
+    """Run any sub-command to its end."""
+    return await end(await start_any(*arguments, environment=environment))
 
 
 async def end(process: asyncio.subprocess.Process) -> Said:

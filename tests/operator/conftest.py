@@ -9,6 +9,7 @@ import pytest_asyncio
 from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import ContainerClient
 
+from devstack import stack
 from devstack.servicebus import Queue, ServiceBus
 from fanout.deadletters.container import Container
 from fanout.deadletters.settings import ContainerSetting
@@ -16,6 +17,7 @@ from shared.model import SecretValue
 from tests.operator import azurite
 from tests.operator.azurite import Azurite
 from tests.operator.letters import QUEUE, TWO_DAYS, AheadClock, Bench, Store
+from tests.operator.standing import Standing
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -65,3 +67,17 @@ def bench(open_bench: Bench) -> Bench:
     """The queue, empty."""
     open_bench.clear()
     return open_bench
+
+
+@pytest_asyncio.fixture(scope="module")
+async def open_standing() -> AsyncIterator[Standing]:
+    """The stack of a module."""
+    async with stack.start() as running:
+        yield Standing(running)
+
+
+@pytest.fixture
+def standing(open_standing: Standing) -> Standing:
+    """The stack, as good as new."""
+    open_standing.reset()
+    return open_standing

@@ -1,0 +1,1 @@
+"""`fanout plan`: what would be done, and why. Nothing is changed, told or put on the queue."""
