@@ -12,10 +12,11 @@ from fanout import environment
 from fanout.deadletters.command import COMMAND as DEADLETTERS
 from fanout.errors import UsageError
 from fanout.plan.command import COMMAND as PLAN
+from fanout.refresh.command import COMMAND as REFRESH
 from fanout.subcommand import Run
 from shared.errors import SettingsError
 
-COMMANDS = (PLAN, DEADLETTERS)
+COMMANDS = (PLAN, REFRESH, DEADLETTERS)
 """In the order of the help."""
 
 WRONG = 2

@@ -1,5 +1,8 @@
 """What the operator is told instead of a result. Texts name things and rules, never a value or an answer's body."""
 
+from shared.errors import FanoutError
+from shared.reason import remedy
+
 
 class OperatorError(Exception):
     """A neighbour cannot be looked at. The text says which, and what to do about it."""
@@ -7,3 +10,9 @@ class OperatorError(Exception):
 
 class UsageError(Exception):
     """The command or the operator's settings are wrong. The text names what, and what was expected."""
+
+
+def told(error: BaseException) -> str:
+    """Return what an operator reads of an error: its text, and what a person can do about it."""
+    help_ = remedy(error.reason) if isinstance(error, FanoutError) else ""
+    return f"{error}. {help_}" if help_ else str(error)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from fanout import prospect
+from fanout.errors import told
 from fanout.prospect import Prospect
 from shared import refresh
 from shared.errors import FanoutError
@@ -48,7 +49,7 @@ async def subject(neighbours: Neighbours, about: VaultObject) -> Subject:
     try:
         version = await neighbours.vaults[about.vault].vault.newest(about)
     except FanoutError as error:
-        return Subject(about=about, version="", remark=f"its versions cannot be listed: {error}")
+        return Subject(about=about, version="", remark=f"its versions cannot be listed: {told(error)}")
     return Subject(about=about, version=version, remark="" if version else "the vault has no enabled version of it")
 
 
@@ -59,7 +60,10 @@ async def foresee(
     clusters: Sequence[Cluster],
     only: Collection[Target] | None = None,
 ) -> Foresight:
-    """Look at all these clusters at once, read the vault once, and decide. Raises nothing of a neighbour's."""
+    """Look at all these clusters at once, read the vault once, and decide. Raises nothing of a neighbour's.
+
+    `only` limits it to some targets, and includes of these what stays at a version.
+    """
     listed = neighbours.vaults[subject.about.vault]
     shared = SharedReads(listed.vault, observers=len(clusters), own=None, announced=subject.version)
     errand = refresh.Errand(
@@ -70,6 +74,7 @@ async def foresee(
         ends=asyncio.get_running_loop().time() + limits.deadline - limits.reserve,
         now=utc_now,
         only=only,
+        pinned=only is not None,
         most=_MOST,
     )
     try:

@@ -10,10 +10,12 @@ from enum import StrEnum
 from typing import Any
 
 from fanout import table
+from shared.delegate import Delegate
 from shared.model import Target
 from shared.observe import Unseen
-from shared.outcome import TELLING, Mounts
+from shared.outcome import TELLING, Mounts, Served
 from shared.reason import Reason, remedy
+from shared.record import plain
 from shared.refresh import Prepared
 from shared.step import Hold, Keep, Leave, Nudge, Postpone, Step, Write
 from shared.view import TargetView
@@ -36,7 +38,11 @@ _WRONG = TELLING | {Reason.TOO_MANY}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """One target and what would be done. `view` is what was seen of it; there is none of what could not be seen."""
+    """One target and what would be done.
+
+    `delegates` are those whose owner would be asked, for the version `served`. `view` is what was seen of the target;
+    there is none of what could not be seen.
+    """
 
     target: Target
     verb: Verb
@@ -47,6 +53,8 @@ class Prospect:
     holds: tuple[str, ...] = ()
     until: str = ""
     mounts: Mounts | None = None
+    delegates: tuple[Delegate, ...] = ()
+    served: Served | None = None
     view: TargetView | None = field(default=None, repr=False)
 
     @property
@@ -62,11 +70,17 @@ class Prospect:
 
 def of(prepared: Prepared) -> list[Prospect]:
     """Return what would become of each target of one cluster."""
-    return [*map(_unseen, prepared.unseen), *[_of_step(step, view) for step, view in prepared.planned]]
+    return [*_unseen(prepared.unseen), *[_of_step(step, view) for step, view in prepared.planned]]
 
 
-def _unseen(one: Unseen) -> Prospect:
-    return Prospect(target=one.target, verb=Verb.UNSEEN, why=str(one.error), reason=one.error.reason)
+def _unseen(unseen: Iterable[Unseen]) -> Iterable[Prospect]:
+    """Say once for each target and reason what could not be looked at: a cluster that is down fails several lists."""
+    gathered: dict[tuple[Target, Reason], list[str]] = {}
+    for one in unseen:
+        gathered.setdefault((one.target, one.error.reason), []).append(str(one.error))
+    for (target, reason), texts in gathered.items():
+        more = f", and {len(texts) - 1} more" if len(texts) > 1 else ""
+        yield Prospect(target=target, verb=Verb.UNSEEN, why=texts[0] + more, reason=reason)
 
 
 def _of_step(step: Step, view: TargetView) -> Prospect:
@@ -83,7 +97,8 @@ def _of_step(step: Step, view: TargetView) -> Prospect:
             return Prospect(**common, verb=Verb.KEEP, why=why, keys=step.keys, holds=holds, mounts=step.mounts)
         case Nudge():
             resources = ", ".join(str(one.resource) for one in step.delegates)
-            return Prospect(**common, verb=Verb.ASK, why=f"its owner fills it: {resources}")
+            why = f"its owner fills it: {resources}"
+            return Prospect(**common, verb=Verb.ASK, why=why, delegates=step.delegates, served=step.served)
         case Hold():
             until = step.until.isoformat()
             return Prospect(**common, verb=Verb.HOLD, why=f"held back until {until}", until=until)
@@ -137,7 +152,7 @@ def as_json(one: Prospect) -> dict[str, Any]:
         "owner": one.owner,
         "action": str(one.verb),
         "reason": one.reason and str(one.reason),
-        "why": table.cut(one.why),
+        "why": plain(one.why),
         "remedy": one.remedy,
         "keys": list(one.keys),
         "holds": list(one.holds),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fanout import abreast, arguments, estate, foresight, opening, prospect
-from fanout.errors import UsageError
+from fanout.errors import UsageError, told
 from fanout.foresight import Foresight, Subject
 from fanout.progress import Progress
 from fanout.subcommand import Command
@@ -124,7 +124,7 @@ class Run:
         clusters = [one for one in app.neighbours.clusters if one.name in self.clusters]
         ends = asyncio.get_running_loop().time() + app.limits.sweep
         listed = await estate.survey(app.neighbours, self.vaults, clusters, ends=ends)
-        self.errors += map(str, listed.errors)
+        self.errors += map(told, listed.errors)
         objects = dict.fromkeys(one.listed.object for one in listed.bound())
 
         async def one(about: VaultObject) -> None:

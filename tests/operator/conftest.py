@@ -72,8 +72,9 @@ def bench(open_bench: Bench) -> Bench:
 @pytest_asyncio.fixture(scope="module")
 async def open_standing() -> AsyncIterator[Standing]:
     """The stack of a module."""
-    async with stack.start() as running:
-        yield Standing(running)
+    clock = AheadClock()
+    async with stack.start(clock=clock) as running:
+        yield Standing(running, clock)
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 """A stack as an operator finds it: seeded, without a function host. What the command says is hunted for values."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from devstack import seed, stack
 from devstack.kubernetes import everything
 from tests.operator import cli
 from tests.operator.cli import Said
+from tests.operator.letters import AheadClock
 
 MARK = "PLANTED-7c1e-value"
 """Every secret value begins so. A multiple of three bytes: the base64 of a value begins with the base64 of the mark."""
@@ -20,8 +22,9 @@ DOWN = "https://127.0.0.1:9"
 class Standing:
     """A stack, and short words for what tests do with it."""
 
-    def __init__(self, running: stack.Stack) -> None:
+    def __init__(self, running: stack.Stack, clock: AheadClock) -> None:
         self.stack = running
+        self._clock = clock
         self._count = 0
 
     def reset(self) -> None:
@@ -39,7 +42,8 @@ class Standing:
             running.cluster.apply(manifest)
 
     def rotate(self, name: str = seed.OBJECT, **attributes: Any) -> str:
-        """Give the secret a new value and return its version."""
+        """Give the secret a new value and return its version. Each is a second newer: the vault counts in seconds."""
+        self._clock.ahead += 1
         self._count += 1
         return self.stack.vault.set_secret(name, f"{MARK}-{self._count}", **attributes)
 
@@ -73,6 +77,13 @@ class Standing:
         """Return CLUSTERS with another cluster beside the stack's, by default one that is down."""
         clusters = json.loads(self.stack.settings["CLUSTERS"])
         return {"CLUSTERS": json.dumps([*clusters, {"name": "aks-other", "server": second}])}
+
+
+async def eventually(what: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(30):
+        while not what():  # noqa: ASYNC110 - what a server saw sets no event
+            await asyncio.sleep(0.02)
 
 
 def hunted(said: Said) -> Said:
