@@ -10,13 +10,14 @@ from pathlib import Path
 
 from fanout import environment
 from fanout.deadletters.command import COMMAND as DEADLETTERS
+from fanout.doctor.command import COMMAND as DOCTOR
 from fanout.errors import UsageError
 from fanout.plan.command import COMMAND as PLAN
 from fanout.refresh.command import COMMAND as REFRESH
 from fanout.subcommand import Run
 from shared.errors import SettingsError
 
-COMMANDS = (PLAN, REFRESH, DEADLETTERS)
+COMMANDS = (DOCTOR, PLAN, REFRESH, DEADLETTERS)
 """In the order of the help."""
 
 WRONG = 2

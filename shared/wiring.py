@@ -155,8 +155,12 @@ def _cluster(setting: ClusterSetting, connect: Callable[[], Any]) -> KubernetesC
 
 def assemble(settings: Settings, environ: Mapping[str, str]) -> Assembly:
     """Return the clients and flows of the running loop, for who needs more of them than `Fanout` does; `close` them."""
-    proxies = any(environ.get(name) for name in _PROXIES)
-    return Assembly(settings, hosted=credential.is_hosted(environ), proxies=proxies)
+    return Assembly(settings, hosted=credential.is_hosted(environ), proxies=has_proxies(environ))
+
+
+def has_proxies(environ: Mapping[str, str]) -> bool:
+    """Tell whether requests go through a proxy."""
+    return any(environ.get(name) for name in _PROXIES)
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:
@@ -167,5 +171,5 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:
     return Fanout(
         Settings.from_mapping(mapping),
         hosted=credential.is_hosted(mapping),
-        proxies=any(mapping.get(name) for name in _PROXIES),
+        proxies=has_proxies(mapping),
     )
