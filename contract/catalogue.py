@@ -9,7 +9,7 @@ from contract import fields
 from contract.fields import Field
 from shared.notice import NoticeType
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """The version of the contract. A new field raises the second number; a message type of v2 raises the first."""
 
 NOTICE_TYPE = "noticeType"

@@ -162,5 +162,29 @@ ENVELOPE = (
     Field(name="subject", meaning="what the message is about"),
     Field(name="time", meaning="when it was composed", format=_INSTANT),
     Field(name="datacontenttype", meaning="what `data` is", words=("application/json",), closed=True),
+    Field(
+        name="traceparent",
+        meaning="the trace that led here, and the span in it (W3C Trace Context); absent where nothing is traced",
+        required=False,
+        since="1.1",
+    ),
+    Field(
+        name="tracestate",
+        meaning="what tracing systems say beside it",
+        required=False,
+        since="1.1",
+    ),
 )
-"""The attributes of the CloudEvent beside `data`. There are no extension attributes."""
+"""The attributes of the CloudEvent beside `data`. The last two are its distributed tracing extension."""
+
+TRACING = (
+    Field(name="traceparent", meaning="the CloudEvent's", required=False, since="1.1"),
+    Field(name="tracestate", meaning="the CloudEvent's", required=False, since="1.1"),
+    Field(
+        name="Diagnostic-Id",
+        meaning="`traceparent` by the name that Service Bus clients of Azure read",
+        required=False,
+        since="1.1",
+    ),
+)
+"""Application properties of what is traced, beside those that filters compare."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from contract.catalogue import ACKNOWLEDGED, MESSAGES, NOTICE_TYPE, NOTICES, Message
-from contract.fields import ENVELOPE, Field
+from contract.fields import ENVELOPE, TRACING, Field
 from contract.samples import Sample
 from shared.outcome import TELLING
 from shared.reason import remedy
@@ -68,6 +68,7 @@ def _properties() -> str:
     for name, messages in by_property.items():
         meaning = "the notice type, without its version" if name == NOTICE_TYPE else f"`data.{name}`"
         rows.append((f"`{name}`", _where(messages), meaning))
+    rows += [(f"`{one.name}`", "all", _meaning(one)) for one in TRACING]
     return _table(("property", "in", "meaning"), rows)
 
 

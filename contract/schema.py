@@ -7,7 +7,7 @@ repository sends is held against it. Only keywords that mean the same in draft 7
 from typing import Any
 
 from contract.catalogue import NOTICE_TYPE, Message
-from contract.fields import ENVELOPE, Field
+from contract.fields import ENVELOPE, TRACING, Field
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -47,7 +47,7 @@ def payload(message: Message, *, strict: bool = False) -> dict[str, Any]:
     return {
         "description": _sentence(message.when),
         "type": "object",
-        "required": [*envelope, "data"],
+        "required": [*[field.name for field in ENVELOPE if field.required], "data"],
         "properties": {**envelope, "data": data},
         "additionalProperties": not strict,
     }
@@ -62,6 +62,7 @@ def properties(message: Message, *, strict: bool = False) -> dict[str, Any]:
             shown[name] = {"const": message.name, "description": "notice type, without its version"}
         else:
             shown[name] = _of(by_name[name], strict=strict)
+    shown |= {field.name: _of(field, strict=strict) for field in TRACING}
     return {
         "type": "object",
         "required": list(message.properties),

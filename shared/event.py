@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from shared import lineage
 from shared.errors import MalformedEvent
+from shared.lineage import Lineage
 from shared.model import ObjectType, VaultObject
 
 MAX_BYTES = 1024 * 1024
@@ -36,7 +38,8 @@ class VaultEvent:
     """One Key Vault event about one version of one object.
 
     `host` is the authority (host, and port if any) of the object's URL, in lower case, empty where the event has no
-    URL. `time` is when Event Grid says that it happened. `remarks` tell what was unreadable but not needed.
+    URL. `time` is when Event Grid says that it happened. `remarks` tell what was unreadable but not needed. `trace` is
+    the trace it belongs to, if it says so.
     """
 
     id: str
@@ -48,6 +51,7 @@ class VaultEvent:
     not_before: datetime | None = None
     expires: datetime | None = None
     remarks: tuple[str, ...] = ()
+    trace: Lineage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,7 @@ def parse(envelope: object) -> VaultEvent | IgnoredEvent:
         not_before=_unix_time("NBF", data.get("nbf"), remarks),
         expires=_unix_time("EXP", data.get("exp"), remarks),
         remarks=tuple(remarks),
+        trace=lineage.read(envelope.get("traceparent"), envelope.get("tracestate")),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from shared import lineage
 from shared.delegate import Delegate, Resource
 from shared.errors import MalformedJob
 from shared.event import OBJECT_NAME, VAULT_NAME, VERSION, EventKind, VaultEvent
@@ -48,6 +49,7 @@ def compose(job: Job) -> bytes:
         "began": job.began.isoformat(),
         "due": job.due.isoformat(),
         "attempt": job.attempt,
+        **(cause.trace.attributes if cause.trace else {}),
     }
     match job:
         case CheckJob():
@@ -98,6 +100,10 @@ def parse(body: bytes | str) -> Job:
         time=fields.time("eventTime") if fields.has("eventTime") else None,
         not_before=fields.time("notBefore") if fields.has("notBefore") else None,
         expires=fields.time("expires") if fields.has("expires") else None,
+        trace=lineage.read(
+            fields.text("traceparent") if fields.has("traceparent") else None,
+            fields.text("tracestate") if fields.has("tracestate") else None,
+        ),
     )
     common: dict[str, Any] = {
         "cause": cause,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from shared.event import EventKind, VaultEvent
+from shared.lineage import Lineage
 from shared.model import ObjectType, Target, VaultObject
 from shared.observed import Writer
 from shared.outcome import TELLING, Action, Convergence, ObjectVersion, TargetOutcome
@@ -58,7 +59,7 @@ class ChangeNotice:
 
     `id` is deterministic: the same truth told twice has the same one. `body` is a structured CloudEvent in UTF-8
     JSON. `properties` are plain texts for correlation filters. `session` keeps the notices of one target (or object)
-    in order for subscriptions that require sessions.
+    in order for subscriptions that require sessions. `trace` is the trace that led here, if any.
     """
 
     id: str
@@ -67,6 +68,7 @@ class ChangeNotice:
     session: str
     properties: Mapping[str, str]
     body: bytes
+    trace: Lineage | None = None
 
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -99,7 +101,15 @@ def about_object(
         fields["plannedTime"] = _instant(planned)
     told = ObjectVersion(object=event.object, version=version)
     fields["origin"] = str(origin)
-    return _compose(_OF_KIND[event.kind], told, target=None, fields=fields, at=at, properties={"origin": str(origin)})
+    return _compose(
+        _OF_KIND[event.kind],
+        told,
+        target=None,
+        fields=fields,
+        at=at,
+        trace=event.trace,
+        properties={"origin": str(origin)},
+    )
 
 
 def about_target(event: VaultEvent, outcome: TargetOutcome, *, repaired: bool = False) -> tuple[ChangeNotice, ...]:
@@ -127,6 +137,7 @@ def about_target(event: VaultEvent, outcome: TargetOutcome, *, repaired: bool = 
                 target=outcome.target,
                 fields={**_names(held.object, held.version), **fields},
                 at=outcome.at,
+                trace=event.trace,
                 apart=(*filter(None, [outcome.uid]), *([outcome.resource_version] if again else [])),
             )
             for held in outcome.holds
@@ -146,6 +157,7 @@ def about_target(event: VaultEvent, outcome: TargetOutcome, *, repaired: bool = 
             target=outcome.target,
             fields=fields,
             at=outcome.at,
+            trace=event.trace,
             apart=(str(outcome.reason),),
         )
         return (told,)
@@ -176,6 +188,7 @@ def about_convergence(event: VaultEvent, proof: Convergence) -> ChangeNotice:
         target=proof.target,
         fields=fields,
         at=proof.at,
+        trace=event.trace,
         apart=tuple(sorted(proof.classes)),
     )
 
@@ -197,6 +210,7 @@ def _compose(
     target: Target | None,
     fields: Mapping[str, object],
     at: datetime,
+    trace: Lineage | None,
     apart: tuple[str, ...] = (),
     properties: Mapping[str, str] | None = None,
 ) -> ChangeNotice:
@@ -217,6 +231,7 @@ def _compose(
         "time": _instant(at),
         "datacontenttype": "application/json",
         "data": fields,
+        **(trace.attributes if trace else {}),
     }
     return ChangeNotice(
         id=identifier,
@@ -225,6 +240,7 @@ def _compose(
         session=subject if len(subject) <= _LONGEST_SESSION else _digest((subject,)),
         properties=named,
         body=json.dumps(event, separators=(",", ":")).encode(),
+        trace=trace,
     )
 
 

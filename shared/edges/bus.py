@@ -18,6 +18,7 @@ from shared.edges.bus_client import Reached, open_client
 from shared.edges.outlet import Outlet, Reasons, translate
 from shared.errors import FanoutError, TransientError
 from shared.job import Job
+from shared.lineage import Lineage
 from shared.model import ObjectType, VaultObject
 from shared.notice import CONTENT_TYPE, ChangeNotice, Origin
 from shared.ports import Heard
@@ -151,6 +152,7 @@ def _text(value: object) -> str:
 def _notice(notice: ChangeNotice) -> ServiceBusMessage:
     properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = {}
     properties.update(notice.properties)
+    properties.update(_traced(notice.trace))
     return ServiceBusMessage(
         notice.body,
         content_type=CONTENT_TYPE,
@@ -161,11 +163,19 @@ def _notice(notice: ChangeNotice) -> ServiceBusMessage:
     )
 
 
+def _traced(trace: Lineage | None) -> dict[str, str]:
+    """Name the trace as Service Bus clients do: `Diagnostic-Id` is what the host's trigger goes by."""
+    return {**trace.attributes, "Diagnostic-Id": trace.parent} if trace else {}
+
+
 def _job(due: Job) -> ServiceBusMessage:
+    properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = {}
+    properties.update(_traced(due.cause.trace))
     return ServiceBusMessage(
         job_message.compose(due),
         content_type="application/json",
         message_id=job.identify(due),
         subject=type(due).__name__,
+        application_properties=properties,
         scheduled_enqueue_time_utc=due.due,
     )

@@ -13,6 +13,7 @@ import pytest
 from devstack.servicebus import CorrelationRule, ServiceBus, Subscription, Topic
 from shared.edges.bus import ServiceBusTopic
 from shared.errors import PermanentError
+from shared.lineage import Lineage
 from shared.model import SecretValue
 from shared.notice import CONTENT_TYPE, NoticeType
 from shared.reason import Reason
@@ -91,6 +92,24 @@ async def test_subscribers_get_what_their_correlation_filter_matches(
 
     await broker.wait_for(ALL, 2, timeout=5)
     assert [message.message_id for message in broker.messages("changes/Subscriptions/shop")] == ["mine"]
+
+
+async def test_a_traced_notice_says_so_by_every_name_that_clients_look_for(
+    broker: ServiceBus, topic: ServiceBusTopic
+) -> None:
+    """W3C's for OpenTelemetry, `Diagnostic-Id` for Azure's clients and the Functions host."""
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    untraced = build_notice("untraced")
+    await topic.publish([untraced, replace(build_notice("traced"), trace=Lineage(parent=parent, state="a=b"))])
+
+    plain, traced = await broker.wait_for(ALL, 2, timeout=5)
+    assert plain.application_properties == untraced.properties
+    assert traced.application_properties == {
+        **untraced.properties,
+        "traceparent": parent,
+        "tracestate": "a=b",
+        "Diagnostic-Id": parent,
+    }
 
 
 async def test_nothing_to_tell_opens_nothing() -> None:

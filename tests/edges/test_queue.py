@@ -15,6 +15,7 @@ from devstack.clock import ManualClock
 from devstack.servicebus import Queue, ServiceBus
 from shared import job, job_message
 from shared.edges.bus import ServiceBusQueue
+from shared.lineage import Lineage
 from shared.model import SecretValue
 from tests.edges.jobs import BEGAN, build_check, build_restart
 
@@ -51,6 +52,16 @@ def due_in(seconds: float) -> float:
 def arrived(broker: ServiceBus) -> Sequence[job.Job]:
     """Return the jobs that a worker would get now."""
     return [job_message.parse(message.body) for message in broker.messages("jobs")]
+
+
+async def test_a_job_of_a_traced_cause_says_so_to_the_host(broker: ServiceBus, queue: ServiceBusQueue) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    check = build_check(after=due_in(0))
+    await queue.schedule([replace(check, cause=replace(check.cause, trace=Lineage(parent=parent)))])
+
+    (message,) = await broker.wait_for("jobs", 1, timeout=5)
+    assert message.application_properties == {"traceparent": parent, "Diagnostic-Id": parent}
+    assert [one.cause.trace for one in arrived(broker)] == [Lineage(parent=parent)]
 
 
 @pytest.mark.parametrize("build", [build_check, build_restart])

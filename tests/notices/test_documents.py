@@ -10,6 +10,7 @@ import yaml
 from contract import documents, page
 from contract.catalogue import MESSAGES, VERSION
 from contract.documents import ROOT
+from contract.fields import TRACING
 from contract.samples import samples
 
 PAGE = (ROOT / "docs" / "notices.md").read_text(encoding="utf-8")
@@ -63,7 +64,8 @@ def test_the_document_describes_every_message_and_its_properties() -> None:
     assert list(described) == [one.name for one in MESSAGES]
     for message in MESSAGES:
         headers = described[message.name].get("headers", {"properties": {}})
-        assert list(headers["properties"]) == list(message.properties)
+        traced = [one.name for one in TRACING] if message.properties else []
+        assert list(headers["properties"]) == [*message.properties, *traced]
 
 
 def test_the_document_bears_the_version_of_the_contract() -> None:

@@ -17,6 +17,7 @@ from shared.errors import MalformedJob
 from shared.event import EventKind, VaultEvent
 from shared.job import MOST_ENTRIES, CheckJob, Job, RefreshJob, RestartJob, Watched
 from shared.job_message import FORMAT, MAX_BYTES
+from shared.lineage import Lineage
 from shared.model import ObjectType, SecretValue, VaultObject
 from shared.observed import Driver, KubernetesSecret, Owner, VaultAnswer
 from shared.outcome import Mounts
@@ -39,6 +40,13 @@ objects = st.builds(
     type=st.sampled_from(ObjectType),
     name=st.from_regex(event.OBJECT_NAME, fullmatch=True),
 )
+lineages = st.builds(
+    Lineage,
+    parent=st.builds(
+        "00-{:032x}-{:016x}-{:02x}".format, st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.integers(0, 255)
+    ),
+    state=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=512),
+)
 causes = st.builds(
     VaultEvent,
     id=names,
@@ -48,6 +56,7 @@ causes = st.builds(
     time=st.none() | times,
     not_before=st.none() | times,
     expires=st.none() | times,
+    trace=st.none() | lineages,
 )
 mounts = st.builds(
     Mounts,
