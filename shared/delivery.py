@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared import followup, gathering, hold, notice, record, record_jobs, refresh, waking
+from shared import followup, gathering, hold, measure, notice, record, record_jobs, refresh, trace, waking
 from shared.errors import FanoutError, PermanentError
 from shared.followup import Undone
 from shared.job import Job, RefreshJob
@@ -23,13 +23,14 @@ from shared.ports import Cluster
 from shared.reading import SharedReads
 from shared.reason import Reason
 from shared.telling import Telling
+from shared.trace import Hop
 
 
 @dataclass(slots=True, kw_only=True)
 class Delivery:
     """One attempt at a cause. `origin` says what it is about and which attempt it is; `ends` is on the loop's clock.
 
-    `told` and `outcomes` gather what was achieved.
+    `told` and `outcomes` gather what was achieved, `again` counts the jobs for what was not.
     """
 
     origin: RefreshJob
@@ -39,6 +40,7 @@ class Delivery:
     now: Callable[[], datetime]
     ends: float
     told: int = 0
+    again: int = 0
     outcomes: list[TargetOutcome]
 
     async def to_cluster(
@@ -62,6 +64,7 @@ class Delivery:
         self.outcomes += done
         for outcome in done:
             record.target(cause, outcome)
+        measure.targets(cause, cluster.name, done)
         await asyncio.gather(
             telling.tell([told for outcome in done for told in notice.about_target(cause, outcome)]),
             self._wake(cluster, done, ends=errand.ends),
@@ -114,9 +117,12 @@ class Delivery:
         scheduled = [*jobs, *again]
         try:
             if scheduled:
-                await self.neighbours.queue.schedule(scheduled)
+                with trace.sending(Hop.SCHEDULE, len(scheduled)):
+                    await self.neighbours.queue.schedule(scheduled)
         except FanoutError as error:
             return [*[one.error for one in undone], error]
+        measure.scheduled(scheduled)
+        self.again += len(again)
         record.again(self.origin.cause, again)
         return ()
 
@@ -137,6 +143,7 @@ class Delivery:
         cause = self.origin.cause
         for outcome in outcomes:
             record_jobs.gave_up(cause, outcome)
+            measure.gave_up(outcome)
         telling = Telling(self.neighbours.bus)
         await telling.tell([told for outcome in outcomes for told in notice.about_target(cause, outcome)])
         self.told += telling.told

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared import check, followup, notice, record, record_jobs
+from shared import check, followup, measure, notice, record, record_jobs
 from shared.check import Shown, Verdict
 from shared.errors import FanoutError
 from shared.event import VaultEvent
@@ -74,6 +74,7 @@ class Findings:
                 at=self.looking.now,
             )
             record_jobs.converged(self.cause, proof)
+            measure.converged(self.cause, proof)
             self.notices.append(notice.about_convergence(self.cause, proof))
         return verdict
 
@@ -114,6 +115,7 @@ class Findings:
         """Go on with a Secret that was put back and is written again by now."""
         self._serve(outcome.holds)
         record_jobs.reverted(self.cause, outcome, rewrites=one.rewrites + 1)
+        measure.reverted(outcome)
         self.notices += notice.about_target(self.cause, outcome, repaired=True)
         if outcome.wake is not None:
             self.wakes.append(outcome.wake)
@@ -145,6 +147,7 @@ class Findings:
         )
         if told:
             record.target(self.cause, outcome)
+            measure.refreshed(self.cause, outcome)
             self.notices += notice.about_target(self.cause, outcome)
         if changed:
             pace, now = self.looking.limits.pace, self.looking.now
@@ -166,6 +169,7 @@ class Findings:
     def left(self, outcome: TargetOutcome) -> None:
         """End a target that cannot be refreshed any more."""
         record_jobs.gave_up(self.cause, outcome)
+        measure.gave_up(outcome)
         self.notices += notice.about_target(self.cause, outcome)
 
     def _serve(self, holds: Sequence[ObjectVersion]) -> None:

@@ -54,6 +54,8 @@ class Limits:
     """Seconds that an event may take to arrive before it counts as missed."""
     heartbeat: float = 0.0
     """Seconds without any event after which the event path counts as broken; 0 for never."""
+    named: bool = False
+    """Whether metrics may name objects."""
 
     @property
     def reserve(self) -> float:

@@ -114,13 +114,14 @@ class Claim:
 class ListedObject:
     """A vault object as the vault lists it, without its value.
 
-    Its newest version: when it was made, from when on it may be used, and whether it serves.
+    Its newest version: when it was made, from when on and until when it may be used, and whether it serves.
     """
 
     object: VaultObject
     created: datetime | None
     enabled: bool
     not_before: datetime | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

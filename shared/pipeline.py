@@ -8,9 +8,10 @@ that passed, or a fault of our own: then Event Grid delivers the event again.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared import event, record
+from shared import event, measure, record, trace
 from shared.delivery import Delivery, own_read
 from shared.errors import (
     FanoutError,
@@ -23,6 +24,7 @@ from shared.job import RefreshJob
 from shared.neighbours import Limits, ListedVault, Neighbours
 from shared.reading import SharedReads
 from shared.reason import Reason
+from shared.trace import Hop
 
 _AT_ONCE = 64
 """Events under way at a time in one process; the others wait within their own deadline."""
@@ -53,6 +55,7 @@ class Pipeline:
             envelopes = event.split(payload)
         except MalformedEvent as error:
             record.refused(error)
+            measure.unread("refused")
             return
         failures = await asyncio.gather(*[self._handle_one(envelope) for envelope in envelopes])
         errors = [error for group in failures for error in group]
@@ -67,6 +70,22 @@ class Pipeline:
         listed = self._listed(happened) if happened else None
         if happened is None or listed is None:
             return []
+        with trace.processed(Hop.EVENT, happened, {trace.EVENT_KIND: str(happened.kind)}) as span:
+            cause = replace(happened, trace=trace.current() or happened.trace)
+            delivery, errors = await self._attempt(cause, listed, ends)
+            result = "failed" if errors else "postponed" if delivery.again else "done"
+            span.set_attribute(trace.RESULT, result)
+            if errors:
+                trace.fail(span, str(errors[0].reason))
+        seconds = time.perf_counter() - began
+        record.ended(happened, delivery.outcomes, errors, told=delivery.told, seconds=seconds)
+        measure.event(happened, result=result, seconds=seconds)
+        return errors
+
+    async def _attempt(
+        self, happened: VaultEvent, listed: ListedVault, ends: float
+    ) -> tuple[Delivery, list[FanoutError]]:
+        """Do all that an event asks for; return what was achieved and what has to be tried again."""
         now = self._now()
         origin = RefreshJob(cause=happened, cluster="", began=now, due=now)
         delivery = Delivery(
@@ -90,8 +109,7 @@ class Pipeline:
         except Exception as fault:  # noqa: BLE001 - the host would log its text, which may quote a value
             record.fault(happened, describe_fault(fault))
             errors.append(TransientError(f"a fault of this program: {type(fault).__name__}", reason=Reason.UNEXPECTED))
-        record.ended(happened, delivery.outcomes, errors, told=delivery.told, seconds=time.perf_counter() - began)
-        return errors
+        return delivery, errors
 
     def _listed(self, happened: VaultEvent) -> ListedVault | None:
         """Return the event's vault if it is on the list, under the host that the event names."""
@@ -99,6 +117,7 @@ class Pipeline:
         if listed is not None and happened.host in {"", listed.host}:
             return listed
         record.unlisted(happened, listed.host if listed else "")
+        measure.unread("unlisted")
         return None
 
     async def _refresh(self, delivery: Delivery, errors: list[FanoutError]) -> None:
@@ -132,9 +151,11 @@ def _understand(envelope: object) -> VaultEvent | None:
         happened = event.parse(envelope)
     except MalformedEvent as error:
         record.refused(error)
+        measure.unread("refused")
         return None
     if isinstance(happened, IgnoredEvent):
         record.ignored(happened)
+        measure.unread("ignored")
         return None
     record.came(happened)
     return happened

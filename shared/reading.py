@@ -10,11 +10,13 @@ import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from shared import trace
 from shared.errors import FanoutError, PermanentError, TransientError
 from shared.model import VaultRead
 from shared.observed import Claim, VaultAnswer
 from shared.ports import Vault
 from shared.reason import Reason
+from shared.trace import Hop
 from shared.view import VaultView
 
 GRACE = 0.2
@@ -44,9 +46,14 @@ async def read_now(
         except FanoutError as error:
             return error
 
-    answers, confirmed = await asyncio.gather(
-        asyncio.gather(*map(answer, reads)), asyncio.gather(*map(confirm, claims))
-    )
+    with trace.span(Hop.READ, {trace.READS: len(reads)}) as span:
+        answers, confirmed = await asyncio.gather(
+            asyncio.gather(*map(answer, reads)), asyncio.gather(*map(confirm, claims))
+        )
+        failures = [one for one in answers if isinstance(one, FanoutError)]
+        if failures:
+            span.set_attribute(trace.FAILED, len(failures))
+            trace.fail(span, str(failures[0].reason))
     return VaultView(
         answers=dict(zip(reads, answers, strict=True)), confirmed=dict(zip(claims, confirmed, strict=True))
     )

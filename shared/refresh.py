@@ -7,11 +7,12 @@ only loop is the one over conflicts: somebody else wrote the Secret between our 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared import observe, plan, reading, settling
+from shared import observe, plan, reading, settling, trace
 from shared.errors import ConflictError, FanoutError, TransientError, describe_fault
 from shared.model import Target, VaultObject
 from shared.observe import Sight, Unseen
@@ -20,6 +21,7 @@ from shared.ports import Cluster, Vault
 from shared.reading import SharedReads
 from shared.reason import Reason
 from shared.step import Nudge, Step, Write
+from shared.trace import Hop
 from shared.view import TargetView, VaultView
 
 _log = logging.getLogger(__name__)
@@ -61,15 +63,17 @@ async def prepare(errand: Errand, cluster: Cluster, shared: SharedReads) -> Prep
     """Look and decide, and do nothing: carried out it is the refresh, printed it is the dry run."""
     try:
         limit = _limit(errand, cluster)
-        seen = await observe.look(
-            cluster,
-            errand.about,
-            errand.vault_host,
-            ends=limit,
-            only=errand.only,
-            pinned=errand.pinned,
-            most=errand.most,
-        )
+        with trace.span(Hop.LOOK, {trace.CLUSTER: cluster.name}) as span:
+            seen = await observe.look(
+                cluster,
+                errand.about,
+                errand.vault_host,
+                ends=limit,
+                only=errand.only,
+                pinned=errand.pinned,
+                most=errand.most,
+            )
+            span.set_attributes({trace.TARGETS: len(seen.views), trace.FAILED: len(seen.unseen)})
     except BaseException:
         shared.leave()  # or the others would wait for a cluster that is not coming
         raise
@@ -83,11 +87,20 @@ async def refresh_cluster(errand: Errand, cluster: Cluster, shared: SharedReads)
     prepared = await prepare(errand, cluster, shared)
     unseen = [settling.failed(item.target, item.error, errand.now()) for item in prepared.unseen]
     unseen += [settling.queued(target, errand.now()) for target in prepared.rest]
+    if not prepared.planned:
+        return tuple(unseen)
+    with trace.span(Hop.WRITE, {trace.CLUSTER: cluster.name, trace.TARGETS: len(prepared.planned)}) as span:
+        done = await _carry_all_out(errand, cluster, prepared)
+        counts = Counter(outcome.action for outcome in done)
+        span.set_attributes({f"{trace.TARGETS}.{action}": number for action, number in counts.items()})
+    return (*unseen, *done)
+
+
+async def _carry_all_out(errand: Errand, cluster: Cluster, prepared: Prepared) -> Sequence[TargetOutcome]:
     work = {asyncio.create_task(_carry_out(errand, cluster, step, view)): step for step, view in prepared.planned}
     try:
-        if work:
-            await asyncio.wait(work, timeout=max(0.0, _limit(errand, cluster) - asyncio.get_running_loop().time()))
-        return (*unseen, *[await _result(task, step, errand) for task, step in work.items()])
+        await asyncio.wait(work, timeout=max(0.0, _limit(errand, cluster) - asyncio.get_running_loop().time()))
+        return [await _result(task, step, errand) for task, step in work.items()]
     finally:
         # Still under way only if this call itself was cut off: then nobody would tell of a write.
         for task in work:

@@ -45,6 +45,7 @@ NAMES = (
     "RESTART_WINDOW_SECONDS",
     "RESTART_BUDGET",
     "TOPIC_TIMEOUT_SECONDS",
+    "METRICS_OBJECT_NAMES",
 )
 """The settings that this package reads. The host's own (FUNCTIONS_WORKER_RUNTIME, AzureWebJobsStorage) are not here."""
 
@@ -100,6 +101,8 @@ class Settings:
     """Seconds without any event after which the sweep fails; 0 for never."""
     vault_timeout: float = 8.0
     """Seconds for one vault read with its retries."""
+    metrics_name_objects: bool = False
+    """Whether one metric names each object of the vaults."""
     topic_timeout: float = 5.0
     """Seconds for one send. Kept back from the deadline, so that what was written can still be told."""
 
@@ -128,6 +131,7 @@ class Settings:
             ),
             vault_timeout=_seconds(environ, "VAULT_TIMEOUT_SECONDS", default=8.0, low=1.0, high=20.0),
             topic_timeout=topic_timeout,
+            metrics_name_objects=_switch(environ, "METRICS_OBJECT_NAMES", default=False),
         )
 
 

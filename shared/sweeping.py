@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from shared import chain, declarations, followup, measure, notice, observe, record, record_sweep, sweep
+from shared import chain, declarations, followup, measure, notice, observe, record, record_sweep, sweep, trace
 from shared.declarations import Found
 from shared.errors import ConfigurationError, FanoutError
 from shared.event import EventKind, VaultEvent
@@ -24,6 +24,7 @@ from shared.observed import ListedObject, SecretState
 from shared.ports import Cluster, Heard
 from shared.reason import Reason
 from shared.sweep import Swept
+from shared.trace import Hop
 
 _AT_ONCE = 200
 """Secrets whose metadata is asked for at a time."""
@@ -46,6 +47,15 @@ class Sweeper:
         What fails costs only itself. Raises an `ExceptionGroup` of all that failed, after the rest was done, so that
         the invocation is seen to fail.
         """
+        with trace.span(Hop.SWEEP) as span:
+            swept = await self._run()
+            if swept.errors:
+                trace.fail(span, str(swept.errors[0].reason))
+        if swept.errors:
+            raise ExceptionGroup(f"{len(swept.errors)} parts of the sweep failed", swept.errors[: record.MOST_NAMED])
+        return swept
+
+    async def _run(self) -> Swept:
         swept, began = Swept(), self._now()
         ends = asyncio.get_running_loop().time() + self._limits.sweep
         vaults = self._neighbours.vaults
@@ -54,6 +64,7 @@ class Sweeper:
         objects = [one for found in listed.values() if not isinstance(found, FanoutError) for one in found]
         swept.errors += [found for found in listed.values() if isinstance(found, FanoutError)]
         swept.objects = len(objects)
+        answered = [name for name, found in listed.items() if not isinstance(found, FanoutError)]
         serving = [one for one in objects if one.enabled and (one.not_before is None or one.not_before <= began)]
         suspects = await asyncio.gather(
             *[self._of_cluster(cluster, serving, swept, ends) for cluster in self._neighbours.clusters]
@@ -65,9 +76,10 @@ class Sweeper:
         causes = {one.object: _cause(one, versions[one.object], began) for one in serving if versions.get(one.object)}
         await self._schedule(suspects, causes, swept, began)
         await self._watch([causes[one.object] for one in recent if one.object in causes], swept, began)
-        record_sweep.swept(swept, seconds=(self._now() - began).total_seconds())
-        if swept.errors:
-            raise ExceptionGroup(f"{len(swept.errors)} parts of the sweep failed", swept.errors[: record.MOST_NAMED])
+        seconds = (self._now() - began).total_seconds()
+        record_sweep.swept(swept, seconds=seconds)
+        measure.swept(swept, seconds=seconds)
+        measure.expiry(objects, answered, self._now(), named=self._limits.named)
         return swept
 
     async def _of_cluster(
@@ -128,10 +140,12 @@ class Sweeper:
         jobs = [followup.at(job, began + timedelta(seconds=spread * random.random())) for job in jobs]  # noqa: S311 - jitter
         try:
             if jobs:
-                await self._neighbours.queue.schedule(jobs)
+                with trace.sending(Hop.SCHEDULE, len(jobs)):
+                    await self._neighbours.queue.schedule(jobs)
         except FanoutError as error:
             swept.errors.append(error)
         else:
+            measure.scheduled(jobs)
             swept.jobs = len(jobs)
 
     async def _watch(self, recent: Sequence[VaultEvent], swept: Swept, began: datetime) -> None:
@@ -158,10 +172,11 @@ class Sweeper:
             measure.missed(swept.missed, self._neighbours.vaults)
             if heard.newest is not None:
                 measure.silence(_age(heard.newest, began))
+        notices = [self._notice(self._neighbours.vaults[one.object.vault], one) for one in untold]
         try:
-            await self._neighbours.bus.publish(
-                [self._notice(self._neighbours.vaults[one.object.vault], one) for one in untold]
-            )
+            if notices:
+                with trace.sending(Hop.TELL, len(notices)):
+                    await self._neighbours.bus.publish(notices)
         except FanoutError as error:
             swept.errors.append(error)
 
@@ -183,4 +198,5 @@ def _cause(listed: ListedObject, version: str, began: datetime) -> VaultEvent:
         object=listed.object,
         version=version,
         time=listed.created,
+        trace=trace.current(),
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from shared import record
+from shared import record, trace
 from shared.errors import FanoutError, PermanentError
 from shared.notice import ChangeNotice
 from shared.ports import Bus
+from shared.trace import Hop
 
 
 class Telling:
@@ -18,8 +19,11 @@ class Telling:
 
     async def tell(self, notices: Sequence[ChangeNotice]) -> None:
         """Publish, and keep the failure. What can never be sent is recorded and ended."""
+        if not notices:
+            return
         try:
-            await self._bus.publish(notices)
+            with trace.sending(Hop.TELL, len(notices)):
+                await self._bus.publish(notices)
         except PermanentError as error:
             record.unsendable(error)
         except FanoutError as error:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from shared import checking, followup, job_message, record_jobs, restarting
+from shared import checking, followup, job_message, measure, record_jobs, restarting, trace
 from shared.delivery import Delivery, own_read
 from shared.errors import FanoutError, MalformedJob, PermanentError, TransientError, describe_fault
 from shared.event import EventKind
@@ -22,6 +22,7 @@ from shared.ports import Cluster
 from shared.reading import SharedReads
 from shared.reason import Reason
 from shared.telling import Telling
+from shared.trace import Hop
 
 
 class Worker:
@@ -43,11 +44,24 @@ class Worker:
             due = job_message.parse(body)
         except MalformedJob as error:
             record_jobs.malformed(error)
+            measure.malformed_job()
             raise
+        late = (self._now() - due.due).total_seconds()
         if isinstance(due, RefreshJob) and due.gave_up:
+            measure.job(due, result="given-up", seconds=time.perf_counter() - began, late=late)
             raise PermanentError(f"given up: {due.gave_up}", reason=Reason.RETRIES_EXHAUSTED)
-        errors = await self._handle(due)
-        record_jobs.worked(due, errors, seconds=time.perf_counter() - began)
+        attributes: trace.Attributes = {
+            trace.CLUSTER: due.cluster,
+            trace.JOB_KIND: type(due).__name__,
+            trace.ATTEMPT: due.attempt,
+        }
+        with trace.processed(Hop.JOB, due.cause, attributes) as span:
+            errors = await self._handle(due)
+            if errors:
+                trace.fail(span, str(errors[0].reason))
+        seconds = time.perf_counter() - began
+        record_jobs.worked(due, errors, seconds=seconds)
+        measure.job(due, result="failed" if errors else "done", seconds=seconds, late=late)
         if errors:
             raise ExceptionGroup(f"{len(errors)} effects have to be tried again", errors)
 
@@ -86,7 +100,11 @@ class Worker:
             follow = await self._check(due, cluster, telling, ends=ends)
         else:
             follow = await restarting.run(due, cluster, self._limits.pace, now=self._now(), ends=ends)
-        await self._neighbours.queue.schedule(self._again(due, telling) or follow)
+        jobs = self._again(due, telling) or follow
+        if jobs:
+            with trace.sending(Hop.SCHEDULE, len(jobs)):
+                await self._neighbours.queue.schedule(jobs)
+            measure.scheduled(jobs)
 
     def _again(self, due: CheckJob | RestartJob, telling: Telling) -> Sequence[Job]:
         """Return the job that tells what could not be told; what follows from it follows from that one then."""

@@ -198,8 +198,12 @@ class World:
         due = self.queue.take()
         self.time = max(self.time, due.due)
         self._agree_on_the_time()
-        await Worker(self._neighbours(), self.limits, now=lambda: self.time).handle(job_message.compose(due))
+        await self.build_worker().handle(job_message.compose(due))
         return due
+
+    def build_worker(self) -> Worker:
+        """Start a process that does jobs."""
+        return Worker(self._neighbours(), self.limits, now=lambda: self.time)
 
     async def work_all(self, most: int = 50) -> list[Job]:
         """Do jobs until none is waiting."""

@@ -161,6 +161,7 @@ class _Stored:
     enabled: bool = True
     created: datetime | None = None
     not_before: datetime | None = None
+    expires: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -186,6 +187,7 @@ class FakeVault:
         key_id: str | None = None,
         created: datetime | None = None,
         not_before: datetime | None = None,
+        expires: datetime | None = None,
     ) -> str:
         """Add a version and return its id."""
         version = f"{name.encode().hex()[:8]:0<8}{len(self.versions.get(name, ())) + 1:024x}"
@@ -193,7 +195,7 @@ class FakeVault:
             version=version, value=SecretValue(value.encode()), content_type=content_type, key_id=key_id
         )
         self.versions.setdefault(name, []).append(
-            _Stored(material=material, tags=tags or {}, created=created, not_before=not_before)
+            _Stored(material=material, tags=tags or {}, created=created, not_before=not_before, expires=expires)
         )
         return version
 
@@ -225,6 +227,7 @@ class FakeVault:
                     created=stored[-1].created,
                     enabled=stored[-1].enabled,
                     not_before=stored[-1].not_before,
+                    expires=stored[-1].expires,
                 )
                 for name, stored in self.versions.items()
                 if name not in self.deleted

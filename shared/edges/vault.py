@@ -128,6 +128,7 @@ class KeyVault:
                 created=_moment(listed.created_on),
                 enabled=listed.enabled is not False,
                 not_before=_moment(listed.not_before),
+                expires=_moment(listed.expires_on),
             )
             async for listed in self._secrets.list_properties_of_secrets()
             if listed.name

@@ -1,5 +1,7 @@
 """The vault's edge against the devstack's vault: what is found without reading a value."""
 
+from datetime import UTC, datetime
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -35,6 +37,15 @@ async def test_the_inventory_is_every_secret_and_certificate(local: LocalVault, 
     }
     assert {one.created.timestamp() for one in found if one.created} == {local.get("db").created}
     assert {seen.operation for seen in local.reads} == {"list"}
+
+
+async def test_the_inventory_tells_when_objects_expire(local: LocalVault, vault: KeyVault) -> None:
+    local.set_secret("db", "value")
+    local.set_secret("soon", "value", expires_on=1_800_000_000)
+
+    found = {one.object.name: one.expires for one in await vault.inventory()}
+
+    assert found == {"db": None, "soon": datetime(2027, 1, 15, 8, tzinfo=UTC)}
 
 
 async def test_an_object_whose_newest_version_is_disabled_says_so(local: LocalVault, vault: KeyVault) -> None:

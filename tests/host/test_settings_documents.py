@@ -64,6 +64,7 @@ DEFAULTS: dict[str, Callable[[settings.Settings], object]] = {
     "RESTART_WINDOW_SECONDS": lambda parsed: parsed.pace.window,
     "RESTART_BUDGET": lambda parsed: parsed.pace.budget,
     "TOPIC_TIMEOUT_SECONDS": lambda parsed: parsed.topic_timeout,
+    "METRICS_OBJECT_NAMES": lambda parsed: parsed.metrics_name_objects,
 }
 
 
