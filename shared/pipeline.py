@@ -77,8 +77,8 @@ class Pipeline:
             span.set_attribute(trace.RESULT, result)
             if errors:
                 trace.fail(span, str(errors[0].reason))
-        seconds = time.perf_counter() - began
-        record.ended(happened, delivery.outcomes, errors, told=delivery.told, seconds=seconds)
+            seconds = time.perf_counter() - began
+            record.ended(happened, delivery.outcomes, errors, told=delivery.told, seconds=seconds)
         measure.event(happened, result=result, seconds=seconds)
         return errors
 

@@ -116,9 +116,12 @@ class _Surrounded(AbstractContextManager[Span]):
     def __enter__(self) -> Span:
         sent = _context(self._cause) if self._cause else None
         adopted = sent is not None and not trace.get_current_span().get_span_context().is_valid
+        # Named although it is the default: Azure Monitor's sampler takes every span for a root that names no parent,
+        # and drops some of a trace.
+        below = trace.set_span_in_context(NonRecordingSpan(sent)) if sent and adopted else context.get_current()
         self._span = _tracer.start_span(
             self._hop,
-            context=trace.set_span_in_context(NonRecordingSpan(sent)) if sent and adopted else None,
+            context=below,
             kind=_KINDS.get(self._hop, SpanKind.INTERNAL),
             attributes=self._attributes,
             links=[Link(sent)] if sent and not adopted else None,

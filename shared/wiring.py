@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from shared import driver
+from shared import driver, exporting
 from shared.cluster_setting import ClusterSetting
 from shared.csi import classes
 from shared.edges import credential, kube_access
@@ -114,6 +114,7 @@ class Assembly:
             pace=settings.pace,
             lookback=settings.lookback,
             heartbeat=settings.heartbeat,
+            named=settings.metrics_name_objects,
         )
         watched = settings.bus.watch
         watch = (
@@ -168,8 +169,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Fanout:
     mapping = os.environ if environ is None else environ
     # At INFO the SDKs log every request; what an operator needs is in our own lines.
     logging.getLogger("azure").setLevel(logging.WARNING)
+    settings = Settings.from_mapping(mapping)
+    # Before the first event: most processes live for a single one, and what is not set up measures nothing.
+    exporting.set_up(mapping)
     return Fanout(
-        Settings.from_mapping(mapping),
+        settings,
         hosted=credential.is_hosted(mapping),
         proxies=has_proxies(mapping),
     )

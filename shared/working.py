@@ -59,8 +59,8 @@ class Worker:
             errors = await self._handle(due)
             if errors:
                 trace.fail(span, str(errors[0].reason))
-        seconds = time.perf_counter() - began
-        record_jobs.worked(due, errors, seconds=seconds)
+            seconds = time.perf_counter() - began
+            record_jobs.worked(due, errors, seconds=seconds)
         measure.job(due, result="failed" if errors else "done", seconds=seconds, late=late)
         if errors:
             raise ExceptionGroup(f"{len(errors)} effects have to be tried again", errors)
