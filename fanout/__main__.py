@@ -14,10 +14,11 @@ from fanout.doctor.command import COMMAND as DOCTOR
 from fanout.errors import UsageError
 from fanout.plan.command import COMMAND as PLAN
 from fanout.refresh.command import COMMAND as REFRESH
+from fanout.status.command import COMMAND as STATUS
 from fanout.subcommand import Run
 from shared.errors import SettingsError
 
-COMMANDS = (DOCTOR, PLAN, REFRESH, DEADLETTERS)
+COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, DEADLETTERS)
 """In the order of the help."""
 
 WRONG = 2

@@ -24,7 +24,7 @@ class Standing:
 
     def __init__(self, running: stack.Stack, clock: AheadClock) -> None:
         self.stack = running
-        self._clock = clock
+        self.clock = clock
         self._count = 0
 
     def reset(self) -> None:
@@ -43,7 +43,7 @@ class Standing:
 
     def rotate(self, name: str = seed.OBJECT, **attributes: Any) -> str:
         """Give the secret a new value and return its version. Each is a second newer: the vault counts in seconds."""
-        self._clock.ahead += 1
+        self.clock.ahead += 1
         self._count += 1
         return self.stack.vault.set_secret(name, f"{MARK}-{self._count}", **attributes)
 
