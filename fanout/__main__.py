@@ -14,11 +14,12 @@ from fanout.doctor.command import COMMAND as DOCTOR
 from fanout.errors import UsageError
 from fanout.plan.command import COMMAND as PLAN
 from fanout.refresh.command import COMMAND as REFRESH
+from fanout.rollback.command import COMMAND as ROLLBACK
 from fanout.status.command import COMMAND as STATUS
 from fanout.subcommand import Run
 from shared.errors import SettingsError
 
-COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, DEADLETTERS)
+COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, ROLLBACK, DEADLETTERS)
 """In the order of the help."""
 
 WRONG = 2
