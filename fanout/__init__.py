@@ -6,6 +6,17 @@
     table           lines for people
     subcommand      what each command consists of
     errors          what the operator is told instead of a result
+    arguments       arguments that several sub-commands have
+    opening         the app's own clients, for one run
+    estate          all that is listed and declared, and what belongs together
+    prospect, foresight
+                    what a refresh would do to each target: the flow's first half
+    bus_reach       topic and queue, looked at: nothing is sent or taken
+    doctor/         is each hop there, and may the identity use it?
+    status/         who holds the newest version, who shows it, what waits
+    plan/           what would be done, and why
+    refresh/        do it now, and follow it
+    rollback/       bring an older value back, in the vault
     deadletters/    what Event Grid and the job queue gave up on: list it, replay it
 
 It uses `shared` as function_app.py does; nothing there knows this package.
