@@ -17,7 +17,7 @@ run: $(READY) ## the main job on the embedded stack, with a time line; ends by i
 up: $(READY) ## keep the embedded stack running and print commands to paste
 	@$(BIN)/python -m devstack.up
 
-test: $(READY) ## every test; what npm (Azurite) and `make envtest` provide is skipped where it is missing
+test: $(READY) ## every test; what npm (Azurite), Chromium and `make envtest` provide is skipped where it is missing
 	@$(BIN)/python -m tests.operator.azurite || true
 	@$(BIN)/python -m tests.node.packages || true
 	$(BIN)/python -m pytest -n 5 --dist loadfile

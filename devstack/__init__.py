@@ -11,5 +11,6 @@ The product (`shared`) never imports this package.
     kubernetes           Secrets, pods and the CSI resources: patch, conflict, list, watch
     host                 Event Grid's deliveries and handshakes, run through Microsoft's worker library
     writers              the other programs that write Secrets: the CSI driver, External Secrets, the sync controller
+    livepage, rotation   the operator's live page beside the stack, and what its button asks for
     stack, run, up       everything together: started, demonstrated, kept running
 """

@@ -30,6 +30,7 @@ CLUSTER = "aks-demo"
 TOPIC = "keyvault-changes"
 QUEUE = "keyvault-jobs"
 WATCH = "fanout-watch"
+LIVE = "fanout-live"
 TWO_DAYS = 172_800.0
 
 FUNCTION = "on_key_vault_event"
@@ -42,6 +43,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 
 SUBSCRIPTIONS = (
     Subscription(name="all"),
+    Subscription(name=LIVE),
     Subscription(name=WATCH, rules=(CorrelationRule(properties={"noticeType": "object.new-version"}),)),
     Subscription(
         name="app",

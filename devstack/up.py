@@ -15,18 +15,21 @@ from pathlib import Path
 
 import aiohttp
 
-from devstack import eventgrid, seed, stack
+from devstack import eventgrid, livepage, seed, stack
 from devstack.eventgrid import Schema, Subscription
 from devstack.host import HostFailedError, HostProcess, start_process
 from devstack.identity import VAULT
 from devstack.keyvault import VaultChange
+from devstack.livepage import LivePageFailedError
+from devstack.rotation import Rotation
 
 _PORTS = stack.Ports(vault=8443, cluster=6443, bus=5672, identity=8081)
 _HOST_PORT = 7072
 """Beside `func start`, whose port is 7071."""
+_PAGE_PORT = 7073
 
 
-async def main(folder: Path, ports: stack.Ports, host_port: int) -> None:
+async def main(folder: Path, ports: stack.Ports, host_port: int, page_port: int) -> None:
     """Run until interrupted. Files for other programs go to `folder`."""
     stop = _on_interrupt()
     async with contextlib.AsyncExitStack() as held:
@@ -37,13 +40,19 @@ async def main(folder: Path, ports: stack.Ports, host_port: int) -> None:
         )
         session = await held.enter_async_context(aiohttp.ClientSession())
         deliverer = Subscription(session, stack.endpoint(host.url))
-        running.vault.subscribe(_deliver_with(deliverer, running))
+        running.vault.subscribe(deliver_with(deliverer, running))
+        rotation = await held.enter_async_context(Rotation(running.vault))
+        page = await held.enter_async_context(
+            livepage.serve(stack.inherited() | running.environment, rotate=rotation.address, port=page_port)
+        )
         _write_files(running)
-        print(_guide(running, host, folder), flush=True)
+        print(_guide(running, host, folder, page), flush=True)
         await stop.wait()
 
 
-def _deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[VaultChange], Awaitable[None]]:
+def deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[VaultChange], Awaitable[None]]:
+    """Return what delivers the event of each rotation, and says so."""
+
     async def deliver(change: VaultChange) -> None:
         event = _event(running, change.name, change.version)
         print(f"{time.strftime('%H:%M:%S')}  {change.name} rotated, version {change.version}; delivering its event")
@@ -73,12 +82,15 @@ def _write_files(running: stack.Stack) -> None:
     (running.folder / "local.settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
-def _guide(running: stack.Stack, host: HostProcess, folder: Path) -> str:
+def _guide(running: stack.Stack, host: HostProcess, folder: Path, page: str) -> str:
     token = running.identity.issuer.issue(VAULT)
     media = "content-type: application/cloudevents+json"
     return f"""\
 The local stack is running: Key Vault, Kubernetes API, Service Bus and {host.engine} on 127.0.0.1.
 It is for trying and for tests. Nothing here is Azure, and nothing is kept. Ctrl-C ends it.
+
+See it live, with a button to rotate:
+  {page}
 
 Rotate a secret (its event is delivered by itself):
   curl --cacert {running.bundle} -X PUT '{running.vault.url}/secrets/{seed.OBJECT}?api-version=2025-07-01' \\
@@ -114,14 +126,17 @@ def _run() -> None:
     parser.add_argument("--free-ports", action="store_true", help="take any free ports instead of the fixed ones")
     parser.add_argument("--folder", type=Path, default=stack.APP / ".devstack", help="where files for others go")
     arguments = parser.parse_args()
-    ports, host_port = (stack.Ports(), 0) if arguments.free_ports else (_PORTS, _HOST_PORT)
+    fixed = (_PORTS, _HOST_PORT, _PAGE_PORT)
+    ports, host_port, page_port = (stack.Ports(), 0, 0) if arguments.free_ports else fixed
     arguments.folder.mkdir(exist_ok=True)
     try:
-        asyncio.run(main(arguments.folder, ports, host_port))
+        asyncio.run(main(arguments.folder, ports, host_port, page_port))
     except OSError as error:
         raise SystemExit(f"make up: {error.strerror}; python -m devstack.up --free-ports takes other ports") from None
     except HostFailedError as error:
         raise SystemExit(f"make up: the function app did not start: {error}") from None
+    except LivePageFailedError as error:
+        raise SystemExit(f"make up: the live page was not served: {error}") from None
 
 
 if __name__ == "__main__":

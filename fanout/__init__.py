@@ -18,6 +18,7 @@
     refresh/        do it now, and follow it
     rollback/       bring an older value back, in the vault
     deadletters/    what Event Grid and the job queue gave up on: list it, replay it
+    live/           a page that shows rotations as the topic tells of them
 
 It uses `shared` as function_app.py does; nothing there knows this package.
 """

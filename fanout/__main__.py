@@ -12,6 +12,7 @@ from fanout import environment
 from fanout.deadletters.command import COMMAND as DEADLETTERS
 from fanout.doctor.command import COMMAND as DOCTOR
 from fanout.errors import UsageError
+from fanout.live.command import COMMAND as LIVE
 from fanout.plan.command import COMMAND as PLAN
 from fanout.refresh.command import COMMAND as REFRESH
 from fanout.rollback.command import COMMAND as ROLLBACK
@@ -19,7 +20,7 @@ from fanout.status.command import COMMAND as STATUS
 from fanout.subcommand import Run
 from shared.errors import SettingsError
 
-COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, ROLLBACK, DEADLETTERS)
+COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, ROLLBACK, DEADLETTERS, LIVE)
 """In the order of the help."""
 
 WRONG = 2
