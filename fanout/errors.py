@@ -2,6 +2,7 @@
 
 from shared.errors import FanoutError
 from shared.reason import remedy
+from shared.record import plain
 
 
 class OperatorError(Exception):
@@ -13,6 +14,7 @@ class UsageError(Exception):
 
 
 def told(error: BaseException) -> str:
-    """Return what an operator reads of an error: its text, and what a person can do about it."""
+    """Return what an operator reads of an error, in one line: its text, and what a person can do about it."""
     help_ = remedy(error.reason) if isinstance(error, FanoutError) else ""
-    return f"{error}. {help_}" if help_ else str(error)
+    text = plain(str(error))
+    return f"{text}. {help_}" if help_ else text

@@ -100,6 +100,7 @@ class Run:
     remarks: list[str] = field(default_factory=list)
     found: list[Foresight] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    whole: bool = False
 
     @property
     def code(self) -> int:
@@ -116,6 +117,7 @@ class Run:
                 await abreast.each(abreast.of(self.subjects), lambda one: self._foresee(app, one), width=_AT_ONCE)
             else:
                 await self._all(app)
+        self.whole = True
         self.found.sort(key=lambda one: str(one.subject.about))
         for error in self.errors:
             print(f"fanout: {error}", file=sys.stderr)
@@ -157,7 +159,8 @@ class Run:
             version = f", version {one.subject.version}" if one.subject.version else ""
             remark = [one.subject.remark] if one.subject.remark else []
             parts.append("\n".join([f"{one.subject.about}{version}", *remark, "", *prospect.lines(one.prospects)]))
-        return "\n\n".join(parts) or "no object is bound by these clusters"
+        nothing = "no object is bound by these clusters" if self.whole else "not looked through to the end"
+        return "\n\n".join(parts) or nothing
 
 
 COMMAND = Command(

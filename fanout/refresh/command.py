@@ -91,10 +91,14 @@ class Run:
     @property
     def code(self) -> int:
         """The exit code."""
-        found = self.following.found if self.following else ()
+        found = self._found
         failed = any(one.state is State.FAILED for one in found)
         late = self.follow and any(one.open and not one.patient for one in found)
         return 1 if self.errors or failed or late else 0
+
+    @property
+    def _found(self) -> Sequence[Followed]:
+        return (self.following.found if self.following else None) or ()
 
     async def do(self) -> None:
         """Refresh, and follow it."""
@@ -154,7 +158,7 @@ class Run:
 
     def text(self) -> str:
         """Return what to print."""
-        found = self.following.found if self.following else ()
+        found = self._found
         if self.as_json:
             fields = {
                 "object": str(self.about),
@@ -166,6 +170,8 @@ class Run:
             return json.dumps(fields, indent=2)
         if self.following is None:
             return f"{self.about}: nothing was done"
+        if self.following.found is None:
+            return f"{self.about}, version {self.version}: begun; what became of it was not looked at"
         return "\n".join([f"{self.about}, version {self.version}", "", *report.lines(found)])
 
 

@@ -6,7 +6,7 @@ pod statuses for each namespace. Nothing is written.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fanout import foresight
@@ -41,21 +41,22 @@ class Following:
     only: Collection[Target] | None
     before: Foresight
     began: datetime
-    found: tuple[Followed, ...] = field(default=())
+    found: tuple[Followed, ...] | None = None
+    """What the last look found; None before the first one."""
 
     async def until_done(self, *, limit: float, say: Callable[[Sequence[Followed]], None]) -> None:
         """Look until nothing is open, `limit` seconds at most; `say` hears of each look."""
         loop = asyncio.get_running_loop()
         ends, wait = loop.time() + limit, _FIRST
-        await self.look()
-        say(self.found)
-        while any(one.open for one in self.found) and loop.time() + wait < ends:
+        found = await self.look()
+        say(found)
+        while any(one.open for one in found) and loop.time() + wait < ends:
             await asyncio.sleep(wait)
             wait = min(wait * 1.5, _LONGEST)
-            await self.look()
-            say(self.found)
+            found = await self.look()
+            say(found)
 
-    async def look(self) -> None:
+    async def look(self) -> Sequence[Followed]:
         """Look once."""
         app = self.app
         seen = await foresight.foresee(app.neighbours, app.limits, self.subject, self.clusters, self.only)
@@ -66,6 +67,7 @@ class Following:
         }
         looks = [self._cluster(cluster, prospects, ends) for cluster, prospects in by_cluster.values()]
         self.found = tuple(one for found in await asyncio.gather(*looks) for one in found)
+        return self.found
 
     async def _cluster(self, cluster: Cluster, prospects: Sequence[Prospect], ends: float) -> list[Followed]:
         mounting = sorted({one.target.namespace for one in prospects if one.mounts and one.mounts.expected})

@@ -16,7 +16,7 @@ from shared.record import plain
 
 def lines(seen: Seen, waiting: Waiting | None, dead: Sequence[Dead]) -> list[str]:
     """Return a table of objects, one of targets, and what waits or was given up."""
-    shown = ["no object is bound by these clusters"]
+    shown = ["no object is bound by these clusters" if seen.whole else "not looked through to the end"]
     if seen.holdings:
         shown = [*_objects(seen), "", *_targets(seen.holdings)]
     if seen.heard is not None:

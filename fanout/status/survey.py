@@ -35,6 +35,8 @@ class Seen:
     versions: Mapping[VaultObject, str | FanoutError] = field(default_factory=dict)
     heard: Heard | None = None
     errors: list[str] = field(default_factory=list)
+    whole: bool = False
+    """Whether it was looked at to the end."""
 
 
 async def look(
@@ -60,6 +62,7 @@ async def look(
     )
     seen.holdings = [one for holdings in found for one in holdings]
     seen.holdings.sort(key=lambda one: (str(one.bound.listed.object), str(one.bound.target)))
+    seen.whole = True
     return seen
 
 

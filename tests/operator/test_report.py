@@ -1,6 +1,8 @@
 """What a person and a machine read: nothing in it moves a cursor, and nothing that did not parse is in it."""
 
+import asyncio
 import io
+import itertools
 import json
 
 from fanout import table
@@ -147,3 +149,17 @@ def test_progress_elsewhere_is_a_line_now_and_then() -> None:
     progress.end()
 
     assert stream.getvalue() == "10 read\n20 read\n"
+
+
+async def test_what_is_awaited_is_told_again_and_again_on_a_terminal_and_taken_away_at_the_end() -> None:
+    told, steps, terminal = asyncio.Event(), itertools.count(), Terminal()
+
+    def say() -> str:
+        told.set()
+        return "looking"
+
+    async with Progress(terminal, clock=lambda: float(next(steps))).during(say):
+        await told.wait()
+
+    assert "\rlooking" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\033[K")
