@@ -18,10 +18,12 @@ from fanout.refresh.command import COMMAND as REFRESH
 from fanout.rollback.command import COMMAND as ROLLBACK
 from fanout.status.command import COMMAND as STATUS
 from fanout.subcommand import Run
-from shared.errors import SettingsError
+from shared.errors import SettingsError, describe_fault
 
 COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, ROLLBACK, DEADLETTERS, LIVE)
 """In the order of the help."""
+
+FAILED = 1
 
 WRONG = 2
 """The exit code for usage and settings, as argparse has it."""
@@ -41,12 +43,20 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     except (UsageError, SettingsError) as error:
         print(f"fanout: {error}", file=sys.stderr)
         return WRONG
+    return carry_out(run)
+
+
+def carry_out(run: Run) -> int:
+    """Do what was prepared, print what came of it, and return the exit code."""
     try:
         asyncio.run(run.do())
         code = run.code
     except KeyboardInterrupt:
         print("fanout: interrupted; what is named below is done, the rest is as it was", file=sys.stderr)
         code = INTERRUPTED
+    except Exception as fault:  # noqa: BLE001 - a traceback would show its text, which may quote a value
+        print(f"fanout: a fault of this program: {describe_fault(fault)}", file=sys.stderr)
+        code = FAILED
     return _print(run.text(), code)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fanout import environment
-from fanout.__main__ import main
+from fanout.__main__ import carry_out, main
 from fanout.deadletters import settings
 from fanout.errors import UsageError
 
@@ -151,3 +151,28 @@ def test_a_file_that_holds_no_settings_is_refused(content: str, told: str, tmp_p
 def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--settings", str(tmp_path / "none.json"), "deadletters", "list"], {}) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+class Faulty:
+    """A run that meets a fault of this program, whose text quotes what it was given."""
+
+    code = 0
+
+    async def do(self) -> None:
+        """Fail."""
+        raise ValueError("PLANTED")
+
+    def text(self) -> str:
+        """Return what is known."""
+        return "known so far"
+
+
+def test_a_fault_of_this_program_is_told_by_where_it_came_from_and_not_by_its_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert carry_out(Faulty()) == 1
+
+    said = capsys.readouterr()
+    assert said.out == "known so far\n"
+    assert "a fault of this program: ValueError < do (test_command.py:" in said.err
+    assert "PLANTED" not in said.err
