@@ -15,6 +15,15 @@ async def on_key_vault_event(event: str) -> None:
     await fanout.handle(event)
 
 
+if fanout.event_queue:  # a trigger without its queue would be an error of the host's at every start
+
+    @app.function_name("on_key_vault_event_message")
+    @app.service_bus_queue_trigger(arg_name="message", queue_name="%EVENT_QUEUE%", connection="ServiceBusConnection")
+    async def on_key_vault_event_message(message: func.ServiceBusMessage) -> None:
+        """Handle one Key Vault event that Event Grid put on a queue. One that fails comes again."""
+        await fanout.handle(message.get_body().decode(errors="replace"))
+
+
 @app.function_name("on_job")
 @app.service_bus_queue_trigger(arg_name="message", queue_name="%JOB_QUEUE%", connection="ServiceBusConnection")
 async def on_job(message: func.ServiceBusMessage) -> None:

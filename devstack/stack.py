@@ -29,6 +29,7 @@ VAULT = "kv-demo"
 CLUSTER = "aks-demo"
 TOPIC = "keyvault-changes"
 QUEUE = "keyvault-jobs"
+EVENTS = "keyvault-events"
 WATCH = "fanout-watch"
 LIVE = "fanout-live"
 TWO_DAYS = 172_800.0
@@ -143,7 +144,7 @@ async def start(
     cluster = KubernetesApi(name=CLUSTER, identities=identities, clock=clock, tls=tls, port=ports.cluster)
     bus = ServiceBus(
         topics=[Topic(name=TOPIC, duplicate_window=TWO_DAYS, subscriptions=list(subscriptions))],
-        queues=[Queue(name=QUEUE, duplicate_window=TWO_DAYS)],
+        queues=[Queue(name=name, duplicate_window=TWO_DAYS) for name in (QUEUE, EVENTS)],
         key_name="RootManageSharedAccessKey",
         key="devstack",
         clock=clock,

@@ -23,6 +23,7 @@ NAMES = (
     "ServiceBusConnection__clientId",
     "NOTICE_TOPIC",
     "JOB_QUEUE",
+    "EVENT_QUEUE",
     "AZURE_CLIENT_ID",
     "EVENT_DEADLINE_SECONDS",
     "VAULT_TIMEOUT_SECONDS",
@@ -71,10 +72,14 @@ class VaultSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusSetting:
-    """How topic and queue are reached: by connection string, or by namespace with an identity. One of them is empty."""
+    """How topic and queues are reached: by connection string, or by namespace with an identity. One of them is empty.
+
+    `events` is the queue that Event Grid delivers to where it does not call the function; empty where it does.
+    """
 
     topic: str
     queue: str
+    events: str = ""
     watch: str = ""
     connection_string: SecretValue | None = None
     namespace: str = ""
@@ -203,14 +208,18 @@ def _vault_url(name: str, text: str) -> str:
 def _bus(environ: Mapping[str, str]) -> BusSetting:
     topic = environ.get("NOTICE_TOPIC", "").strip() or "keyvault-changes"
     queue = _required(environ, "JOB_QUEUE", "the name of the queue for jobs, which the host listens to as well")
+    events = environ.get("EVENT_QUEUE", "").strip()
     watch = environ.get("WATCH_SUBSCRIPTION", "").strip()
     for setting, kind, name in (
         ("NOTICE_TOPIC", "topic", topic),
         ("JOB_QUEUE", "queue", queue),
+        ("EVENT_QUEUE", "queue", events or "none"),
         ("WATCH_SUBSCRIPTION", "subscription", watch or "none"),
     ):
         if not _ENTITY_NAME.fullmatch(name):
             raise SettingsError(f"{setting} is no {kind} name; expected letters, digits, '.', '-', '_' and '/'")
+    if events.lower() == queue.lower():
+        raise SettingsError("EVENT_QUEUE names the queue of JOB_QUEUE; events and jobs need a queue each")
     text = environ.get("ServiceBusConnection", "").strip()
     namespace = environ.get("ServiceBusConnection__fullyQualifiedNamespace", "").strip().lower()
     if bool(text) == bool(namespace):
@@ -226,13 +235,15 @@ def _bus(environ: Mapping[str, str]) -> BusSetting:
                 "ServiceBusConnection is no connection string; expected "
                 "Endpoint=sb://HOST/;SharedAccessKeyName=NAME;SharedAccessKey=KEY"
             )
-        return BusSetting(topic=topic, queue=queue, watch=watch, connection_string=SecretValue(text.encode()))
+        return BusSetting(
+            topic=topic, queue=queue, events=events, watch=watch, connection_string=SecretValue(text.encode())
+        )
     if not _HOST_NAME.fullmatch(namespace):
         raise SettingsError(
             "ServiceBusConnection__fullyQualifiedNamespace is no host name; expected NAME.servicebus.windows.net"
         )
     client_id = environ.get("ServiceBusConnection__clientId", "").strip()
-    return BusSetting(topic=topic, queue=queue, watch=watch, namespace=namespace, client_id=client_id)
+    return BusSetting(topic=topic, queue=queue, events=events, watch=watch, namespace=namespace, client_id=client_id)
 
 
 def _seconds(environ: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:

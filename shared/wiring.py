@@ -39,6 +39,11 @@ class Fanout:
         self._proxies = proxies
         self._assembled: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Assembly] = weakref.WeakKeyDictionary()
 
+    @property
+    def event_queue(self) -> str:
+        """The queue that Event Grid delivers to; empty where it calls the function."""
+        return self._settings.bus.events
+
     async def handle(self, payload: str) -> None:
         """Handle one delivery of Event Grid's. Raises what has to be tried again (see `Pipeline.handle`)."""
         await self._assembly().pipeline.handle(payload)

@@ -29,6 +29,7 @@ _FORBIDDEN = (MARK.encode(), base64.b64encode(MARK.encode()))
 _KEPT = (
     stack.QUEUE,
     f"{stack.QUEUE}/$DeadLetterQueue",
+    f"{stack.EVENTS}/$DeadLetterQueue",
     *[f"{stack.TOPIC}/subscriptions/{one.name}" for one in stack.SUBSCRIPTIONS],
 )
 _PATIENCE = 30

@@ -107,6 +107,13 @@ def test_a_missing_setting_is_named_with_what_was_expected(name: str, expected: 
     assert expected in said
 
 
+def test_events_come_by_a_queue_of_their_own_or_by_none() -> None:
+    assert read().bus.events == ""
+    assert read(EVENT_QUEUE=" events ").bus.events == "events"
+    assert "need a queue each" in refusal({**MINIMUM, "EVENT_QUEUE": "Jobs"})
+    assert refusal({**MINIMUM, "EVENT_QUEUE": "a b"}).startswith("EVENT_QUEUE is no queue name")
+
+
 def test_vaults_are_separated_by_any_of_comma_semicolon_and_space() -> None:
     assert [vault.name for vault in read(KEY_VAULTS="KV-A, kv-b;kv-c\nkv-d,").vaults] == [
         "kv-a",
