@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test azurite envtest node bench bench-quick check fix schemas lock clean reliability soak
+.PHONY: help run up test azurite envtest helm node bench bench-quick check fix schemas manifests lock clean reliability soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ run: $(READY) ## the main job on the embedded stack, with a time line; ends by i
 up: $(READY) ## keep the embedded stack running and print commands to paste
 	@$(BIN)/python -m devstack.up
 
-test: $(READY) ## every test; what npm (Azurite), Chromium and `make envtest` provide is skipped where it is missing
+test: $(READY) ## every test; what npm (Azurite), Chromium and `make envtest helm` provide is skipped where missing
 	@$(BIN)/python -m tests.operator.azurite || true
 	@$(BIN)/python -m tests.node.packages || true
 	$(BIN)/python -m pytest -n 5 --dist loadfile
@@ -27,6 +27,9 @@ azurite: $(READY) ## install the blob store of the operator's tests (npm), outsi
 
 envtest: $(READY) ## build kube-apiserver and etcd (Go) for the tests against them, outside the checkout; once
 	@$(BIN)/python -m tests.envtest.build
+
+helm: $(READY) ## build Helm's engine (Go) for the tests of the chart, outside the checkout; once
+	@$(BIN)/python -m tests.helm.build
 
 node: $(READY) ## install what the tests of examples/node and of schemas/asyncapi.yaml take (npm), outside the checkout; once
 	@$(BIN)/python -m tests.node.packages
@@ -50,12 +53,15 @@ reliability: $(READY) ## break every neighbour in every way, and write what it c
 soak: $(READY) ## 1,000 events in a burst while every neighbour fails now and then; about a minute
 	$(BIN)/python -m pytest -q -m soak tests/faults
 
-fix: $(READY) schemas ## let ruff mend what it can
+fix: $(READY) schemas manifests ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 schemas: $(READY) ## write schemas/ and the tables of docs/notices.md from contract/
 	$(BIN)/python -m contract
+
+manifests: $(READY) ## write deploy/kustomize and deploy/helm from deploy/kubernetes
+	@$(BIN)/python -m deploy
 
 lock: $(READY) ## compile requirements*.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -27,7 +27,7 @@ from tests.builders import ABOUT
 from tests.contract.cluster.backends import ApiServer
 from tests.contract.cluster.conftest import make_namespace
 from tests.contract.cluster.features import BROKEN, FEATURES, OWNED, SECRET, Feature, ServedWorld, build_world
-from tests.contract.cluster.grants import grant
+from tests.contract.cluster.grants import grant, grant_in
 from tests.contract.cluster.manifests import Manifest
 from tests.e2e import declarations
 from tests.e2e.rights import FILES, Right, shipped
@@ -100,13 +100,25 @@ class Play:
 
 
 async def play(
-    file: str, server: ApiServer, way: Way, log: pytest.LogCaptureFixture, missing: Right | None = None
+    file: str,
+    server: ApiServer,
+    way: Way,
+    log: pytest.LogCaptureFixture,
+    missing: Right | None = None,
+    *,
+    limited: bool = False,
 ) -> Play:
-    """Set the scene of a manifest, let it be applied but for one right, and let happen what it is for."""
+    """Set the scene of a manifest, let it be applied but for one right, and let happen what it is for.
+
+    `limited` applies it for the scene's namespace alone, as far as that can be.
+    """
     log.set_level(logging.INFO)
     feature: Feature = FEATURES[file]
     hand, user, namespace = server.hand, server.stranger(), await make_namespace(server.hand)
-    await grant(hand, user, feature.files, missing=missing)
+    if limited:
+        await grant_in(hand, user, feature.files, [namespace])
+    else:
+        await grant(hand, user, feature.files, missing=missing)
     manifests = feature.declare(namespace)
     for manifest in manifests:
         await hand.make(manifest)
