@@ -45,6 +45,7 @@ check: $(READY) ## lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd clients/python && ../../$(BIN)/lint-imports
 
 reliability: $(READY) ## break every neighbour in every way, and write what it costs into docs/reliability.md
 	$(BIN)/python -m pytest -q tests/faults/test_matrix.py

@@ -3,7 +3,7 @@
     Bus, Listener, Interest         receive the notices that the application cares about
     Notice, NoticeType, parse       what they say
 
-Everything is async. A blocking program enters the same objects through a `Background`.
+Everything is async; handlers may be blocking.
 """
 
 from keyvault_fanout.bus import Bus

@@ -15,8 +15,8 @@ class Bus:
         Bus(namespace="contoso.servicebus.windows.net", credential=DefaultAzureCredential())    # of azure.identity.aio
         Bus(connection_string=...)
 
-    It takes the role *Azure Service Bus Data Receiver* on the subscription, for acknowledgements *Data Sender* on their
-    queue. The credential is yours: close it yourself. `websocket` goes through port 443 where 5671 is closed.
+    It takes the role *Azure Service Bus Data Receiver* on the subscription. The credential is yours: close it
+    yourself. `websocket` goes through port 443 where 5671 is closed.
     `timeout` is for one attempt of one operation, in seconds.
     """
 

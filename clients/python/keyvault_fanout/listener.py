@@ -52,9 +52,9 @@ class Listener:
     is left. Handlers run one after another: who takes long holds up the others, and has `handler_timeout` seconds.
     Locks are renewed meanwhile.
 
-    `sessions` says that the subscription requires sessions. `prepare` is called before each attempt to connect: an
-    `InstanceSubscription`'s `ensure` makes a subscription that was deleted while nobody listened. `close`, or the end
-    of the block, takes nothing new, and waits `grace` seconds for the handler that runs.
+    `sessions` says that the subscription requires sessions. `prepare` is called before each attempt to connect, to
+    make a subscription that was deleted while nobody listened, say. `close`, or the end of the block, takes
+    nothing new, and waits `grace` seconds for the handler that runs.
     """
 
     def __init__(
