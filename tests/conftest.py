@@ -1,5 +1,7 @@
 """How tests are shared among processes: by file, and what speaks to one real server goes to one process."""
 
+import contextlib
+import signal
 from typing import Any
 
 import pytest
@@ -7,6 +9,13 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 _ONE_SERVER = "tests/contract/cluster/"
 """A start of kube-apiserver takes 3 s of two cores and 300 MB, and its collections belong to one test at a time."""
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start be interrupted: the background jobs of a shell ignore SIGINT, and hand that down."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class OneServerScheduling(LoadFileScheduling):  # type: ignore[misc]

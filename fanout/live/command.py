@@ -29,6 +29,8 @@ The page shows what the topic tells: each rotation's time line from the event to
 which version. It looks through a subscription of its own and takes nothing out; make one that keeps notices for as long
 as you want to look back (docs/live.md). It takes the role Azure Service Bus Data Receiver. No value is ever shown: no
 notice holds one.
+
+Exit codes: 0 it was ended with Ctrl-C; 1 the page could not be served; 2 usage or settings are wrong.
 """
 
 
