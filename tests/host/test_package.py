@@ -1,10 +1,16 @@
 """What Azure gets, and that the locked requirements are those that pyproject.toml asks for."""
 
-import fnmatch
+import json
 import re
+import shutil
 import subprocess
+import sys
+import sysconfig
 import tomllib
+from importlib import metadata
+from pathlib import Path
 
+import pathspec
 import pytest
 from packaging.requirements import Requirement
 
@@ -44,15 +50,78 @@ def test_every_dependency_is_bounded_above() -> None:
     assert [text for text in LOCKS["requirements-dev.txt"] if "<" not in text.partition(";")[0]] == []
 
 
+def _package() -> list[str]:
+    """Return the files that Azure gets: those in git that .funcignore leaves."""
+    ignored = pathspec.GitIgnoreSpec.from_lines((stack.APP / ".funcignore").read_text(encoding="utf-8").splitlines())
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=stack.APP,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [path for path in tracked.stdout.splitlines() if not ignored.match_file(path)]
+
+
 def test_azure_gets_what_runs_and_nothing_else() -> None:
-    ignored = (stack.APP / ".funcignore").read_text(encoding="utf-8").split("\n")
-    patterns = [line.rstrip("/") for line in ignored if line and not line.startswith("#")]
-    tracked = subprocess.run(["git", "ls-files"], cwd=stack.APP, capture_output=True, text=True, check=True).stdout  # noqa: S607 - git is how the checkout came
+    package = _package()
 
-    kept = {
-        path.partition("/")[0]
-        for path in tracked.splitlines()
-        if not any(fnmatch.fnmatch(path.partition("/")[0], pattern) for pattern in patterns)
+    assert {path.partition("/")[0] for path in package} == {
+        "function_app.py",
+        "host.json",
+        "requirements.txt",
+        "shared",
     }
+    assert [path for path in package if path.startswith("shared/") and not path.endswith(".py")] == []
 
-    assert kept == {"function_app.py", "host.json", "requirements.txt", "shared"}
+
+def test_what_lies_about_in_a_checkout_is_not_uploaded() -> None:
+    ignored = pathspec.GitIgnoreSpec.from_lines((stack.APP / ".funcignore").read_text(encoding="utf-8").splitlines())
+
+    for path in (
+        ".venv/bin/python",
+        ".azure/prod/.env",
+        ".devstack/kubeconfig",
+        "local.settings.json",
+        "infra/terraform/terraform.tfstate",
+        "shared/__pycache__/wiring.cpython-313.pyc",
+    ):
+        assert ignored.match_file(path), path
+
+
+_LOAD = """
+import importlib, json, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+import function_app, shared
+for found in pkgutil.walk_packages(shared.__path__, "shared."):
+    importlib.import_module(found.name)
+names = [function.get_function_name() for function in function_app.app.get_functions()]
+files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+print(json.dumps([names, sorted(file for file in files if file)]))
+"""
+
+
+def test_the_package_loads_alone_with_the_packages_that_it_names(tmp_path: Path) -> None:
+    """Every module is imported from a copy; whatever that brings in belongs to the copy, Python or requirements.txt."""
+    for path in _package():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(stack.APP / path, tmp_path / path)
+    sample = json.loads((stack.APP / "local.settings.sample.json").read_text(encoding="utf-8"))["Values"]
+    named = [pin.name for pin in _locked("requirements.txt") if pin.marker is None or pin.marker.evaluate()]
+    allowed = {str(path.locate()) for name in named for path in metadata.files(name) or ()}
+
+    done = subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, "-I", "-B", "-c", _LOAD, str(tmp_path)],
+        cwd=tmp_path,
+        env=stack.inherited() | {name: value for name, value in sample.items() if value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    names, files = json.loads(done.stdout)
+    assert names == ["on_key_vault_event", "on_job", "sweep"]
+    own = (str(tmp_path), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+    strange = [file for file in files if file not in allowed and (not file.startswith(own) or "site-packages" in file)]
+    assert strange == []

@@ -1,0 +1,141 @@
+# The topic of notices, the queues, and the app's roles on each of them. Keys (SAS) are switched off.
+
+resource "azurerm_servicebus_namespace" "this" {
+  name                          = "sb-fanout-${local.token}"
+  resource_group_name           = azurerm_resource_group.this.name
+  location                      = var.location
+  tags                          = local.tags
+  sku                           = var.private_network ? "Premium" : var.service_bus_sku
+  capacity                      = var.private_network || var.service_bus_sku == "Premium" ? 1 : 0
+  premium_messaging_partitions  = var.private_network || var.service_bus_sku == "Premium" ? 1 : 0
+  local_auth_enabled            = false
+  minimum_tls_version           = "1.2"
+  public_network_access_enabled = !var.private_network
+
+  dynamic "network_rule_set" {
+    for_each = var.private_network ? [true] : []
+
+    content {
+      public_network_access_enabled = false
+      default_action                = "Deny"
+      trusted_services_allowed      = true
+    }
+  }
+}
+
+# Two days: longer than Event Grid delivers one event, so that a redelivery adds nothing (docs/configuration.md).
+resource "azurerm_servicebus_topic" "notices" {
+  name                                    = local.notice_topic
+  namespace_id                            = azurerm_servicebus_namespace.this.id
+  requires_duplicate_detection            = true
+  duplicate_detection_history_time_window = "P2D"
+  default_message_ttl                     = "P14D"
+  support_ordering                        = true
+}
+
+# Nobody receives from it: the sweep only looks. It keeps what was told for as long as a sweep may look back.
+resource "azurerm_servicebus_subscription" "watch" {
+  name                                 = local.watch_subscription
+  topic_id                             = azurerm_servicebus_topic.notices.id
+  requires_session                     = false
+  default_message_ttl                  = "P2D"
+  dead_lettering_on_message_expiration = false
+  max_delivery_count                   = 10
+}
+
+# Named $Default, so that it takes the place of the rule that lets everything through.
+resource "azurerm_servicebus_subscription_rule" "watch" {
+  name            = "$Default"
+  subscription_id = azurerm_servicebus_subscription.watch.id
+  filter_type     = "CorrelationFilter"
+
+  correlation_filter {
+    properties = {
+      noticeType = "object.new-version"
+    }
+  }
+}
+
+# A week: an application that was away for longer reads its secrets when it starts.
+resource "azurerm_servicebus_subscription" "listening" {
+  for_each = { for one in var.subscriptions : one.name => one }
+
+  name                                 = each.key
+  topic_id                             = azurerm_servicebus_topic.notices.id
+  requires_session                     = each.value.ordered
+  default_message_ttl                  = "P7D"
+  dead_lettering_on_message_expiration = false
+  max_delivery_count                   = 10
+}
+
+resource "azurerm_servicebus_subscription_rule" "listening" {
+  for_each = { for one in var.subscriptions : one.name => one }
+
+  name            = "$Default"
+  subscription_id = azurerm_servicebus_subscription.listening[each.key].id
+  filter_type     = "CorrelationFilter"
+
+  correlation_filter {
+    properties = each.value.filter
+  }
+}
+
+# Longer than RETRY_LIMIT_SECONDS may be (a week); a job that nobody took in that time is kept as a dead letter.
+resource "azurerm_servicebus_queue" "jobs" {
+  name                                    = local.job_queue
+  namespace_id                            = azurerm_servicebus_namespace.this.id
+  requires_duplicate_detection            = true
+  duplicate_detection_history_time_window = "P2D"
+  requires_session                        = false
+  lock_duration                           = "PT1M"
+  max_delivery_count                      = 10
+  default_message_ttl                     = "P14D"
+  dead_lettering_on_message_expiration    = true
+}
+
+# What applications say when they use a new version. Whoever wants to know reads it in time; nothing depends on it.
+resource "azurerm_servicebus_queue" "acks" {
+  name                                    = "acks"
+  namespace_id                            = azurerm_servicebus_namespace.this.id
+  requires_duplicate_detection            = true
+  duplicate_detection_history_time_window = "P2D"
+  requires_session                        = false
+  lock_duration                           = "PT1M"
+  max_delivery_count                      = 10
+  default_message_ttl                     = "P7D"
+  dead_lettering_on_message_expiration    = false
+}
+
+# A queue gives back at once what failed, where Event Grid would wait: as many deliveries as Event Grid makes.
+resource "azurerm_servicebus_queue" "events" {
+  count = var.private_network ? 1 : 0
+
+  name                                    = local.event_queue
+  namespace_id                            = azurerm_servicebus_namespace.this.id
+  requires_duplicate_detection            = true
+  duplicate_detection_history_time_window = "P2D"
+  requires_session                        = false
+  lock_duration                           = "PT1M"
+  max_delivery_count                      = 30
+  default_message_ttl                     = "P14D"
+  dead_lettering_on_message_expiration    = true
+}
+
+resource "azurerm_role_assignment" "bus" {
+  for_each = merge(
+    {
+      tells_notices    = { scope = azurerm_servicebus_topic.notices.id, role = "Azure Service Bus Data Sender" }
+      looks_at_notices = { scope = azurerm_servicebus_subscription.watch.id, role = "Azure Service Bus Data Receiver" }
+      sends_jobs       = { scope = azurerm_servicebus_queue.jobs.id, role = "Azure Service Bus Data Sender" }
+      takes_jobs       = { scope = azurerm_servicebus_queue.jobs.id, role = "Azure Service Bus Data Receiver" }
+    },
+    var.private_network ? {
+      takes_events = { scope = azurerm_servicebus_queue.events[0].id, role = "Azure Service Bus Data Receiver" }
+    } : {}
+  )
+
+  scope                = each.value.scope
+  role_definition_name = each.value.role
+  principal_id         = azurerm_user_assigned_identity.this.principal_id
+  principal_type       = "ServicePrincipal"
+}
