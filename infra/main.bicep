@@ -74,6 +74,18 @@ param alwaysReady int = 0
 @maxValue(730)
 param logRetentionDays int = 30
 
+@description('Whether alert rules and the workbook are made (docs/telemetry.md). Each rule costs a little every month.')
+param createAlerts bool = true
+
+@description('Resource ids of the action groups that alerts are sent to. None: they are only shown.')
+param actionGroups array = []
+
+@description('Days before an expiry that an alert is raised.')
+param expiryDays int = 14
+
+@description('Seconds that a rotation may take to reach a Secret before an alert is raised.')
+param refreshSeconds int = 60
+
 @description('The private variant: Event Grid delivers to a queue; the app reaches storage, Service Bus and vaults by private endpoints.')
 param privateNetwork bool = false
 
@@ -132,6 +144,18 @@ module monitoring 'modules/monitoring.bicep' = {
     tags: allTags
     retentionDays: logRetentionDays
     principalId: identity.outputs.principalId
+  }
+}
+
+module alerts 'telemetry/alerts.bicep' = if (createAlerts) {
+  name: 'fanout-alerts'
+  scope: group
+  params: {
+    component: monitoring.outputs.name
+    actionGroups: actionGroups
+    location: location
+    expiryDays: expiryDays
+    refreshSeconds: refreshSeconds
   }
 }
 

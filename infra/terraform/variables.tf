@@ -145,6 +145,30 @@ variable "log_retention_days" {
   }
 }
 
+variable "create_alerts" {
+  description = "Whether alert rules and the workbook are made (docs/telemetry.md). Each rule costs a little every month."
+  type        = bool
+  default     = true
+}
+
+variable "action_groups" {
+  description = "Resource ids of the action groups that alerts are sent to. None: they are only shown."
+  type        = list(string)
+  default     = []
+}
+
+variable "expiry_days" {
+  description = "Days before an expiry that an alert is raised."
+  type        = number
+  default     = 14
+}
+
+variable "refresh_seconds" {
+  description = "Seconds that a rotation may take to reach a Secret before an alert is raised."
+  type        = number
+  default     = 60
+}
+
 variable "private_network" {
   description = "The private variant: Event Grid delivers to a queue; the app reaches storage, Service Bus and vaults by private endpoints."
   type        = bool

@@ -15,7 +15,7 @@ from pycep import BicepParser
 from devstack import stack
 
 FOLDER = stack.APP / "infra"
-FILES = sorted(path for path in FOLDER.rglob("*.bicep") if path.parent.name != "telemetry")
+FILES = sorted(FOLDER.rglob("*.bicep"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,6 +200,15 @@ def test_both_set_the_same_properties_of_the_app_and_its_topics() -> None:
     assert set(_paths(site["properties"])) == set(_paths(app["properties"]))
 
 
+def test_the_placeholders_of_the_alerts_are_replaced_in_both() -> None:
+    text = (bicep.FOLDER / "telemetry" / "alerts.json").read_text(encoding="utf-8")
+    placeholders = set(re.findall(r"\{(\w+)\}", text))
+
+    assert placeholders == {"expiryDays", "refreshSeconds"}
+    for code in (bicep.read(bicep.FOLDER / "telemetry" / "alerts.bicep").text, hcl.code()):
+        assert [name for name in placeholders if f"{{{name}}}" not in code] == []
+
+
 def _paths(tree: Mapping[str, Any], before: str = "") -> Iterator[str]:
     """Return the path of each property; what is made by an expression is not looked into."""
     for name, value in tree.items():

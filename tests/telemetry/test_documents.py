@@ -19,15 +19,14 @@ from shared.trace import Hop
 PAGE = (stack.APP / "docs" / "telemetry.md").read_text(encoding="utf-8")
 FILES = stack.APP / "infra" / "telemetry"
 WORKBOOK = json.loads((FILES / "workbook.json").read_text(encoding="utf-8"))
-ALERTS = (FILES / "alerts.bicep").read_text(encoding="utf-8")
+ALERTS = json.loads((FILES / "alerts.json").read_text(encoding="utf-8"))
 RULES = yaml.safe_load((FILES / "prometheus-rules.yaml").read_text(encoding="utf-8"))
 BY_NAME = {one.name: one for one in metric.ALL}
 
 ITEMS = [item for item in WORKBOOK["items"] if item["type"] == 3]
-ALERTED = re.findall(r"name: '([a-z-]+)'\n    severity.*?query: (?:format\()?'''(.*?)'''", ALERTS, re.DOTALL)
 QUERIES = {
     **{f"workbook: {item['name']}": item["content"]["query"] for item in ITEMS},
-    **{f"alert: {name}": query for name, query in ALERTED},
+    **{f"alert: {one['name']}": "\n".join(one["query"]) for one in ALERTS},
 }
 EXPRESSIONS = {rule["alert"]: rule["expr"] for group in RULES["groups"] for rule in group["rules"]}
 NO_LABELS = "\N{EN DASH}"
@@ -93,7 +92,7 @@ def test_no_two_metrics_have_one_name() -> None:
 
 def test_there_are_queries_and_expressions_to_look_at() -> None:
     """A change of the files' shape must not leave the tests below with nothing."""
-    assert len(ITEMS) + ALERTS.count("    severity: ") - 1 == len(QUERIES) > 20
+    assert len(ITEMS) + len(ALERTS) == len(QUERIES) > 20
     assert len(EXPRESSIONS) >= 10
 
 
