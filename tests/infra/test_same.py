@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from devstack import stack
+from fanout.doctor import delivery
+from fanout.doctor.finding import Place, State
 from shared import settings
 from shared.settings import Settings
 from tests.infra import bicep, hcl
@@ -190,6 +192,31 @@ def test_both_subscribe_to_the_same_events_with_the_same_patience() -> None:
 
     assert said(text)
     assert said(text) == said(json.dumps(subscription.body))
+
+
+@pytest.mark.parametrize("way", ["toFunction", "toQueue"])
+def test_the_doctor_finds_nothing_wrong_with_the_event_subscription(way: str) -> None:
+    variables = bicep.read(bicep.FOLDER / "modules" / "event-subscription.bicep").tree["variables"]
+    properties = {**variables["common"]["value"], **variables[way]["value"], "provisioningState": "Succeeded"}
+
+    found = list(delivery.judge(Place("Event Grid", "made"), {"properties": properties}))
+
+    assert {one.state for one in found} <= {State.OK, State.NOTE}
+    assert [one.check for one in found if one.state is State.NOTE] == ([] if way == "toFunction" else ["destination"])
+    assert len(found) > 4
+
+
+def test_the_page_names_every_parameter_and_no_other() -> None:
+    page = (stack.APP / "docs" / "deploying.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (`.*?) \|", page.partition("## Parameters")[2].partition("Nothing has a key")[0], re.MULTILINE
+    )
+    private = set(re.findall(r"`(\w+)`", page.partition("## The private variant")[2].partition("## What it costs")[0]))
+
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    assert named <= set(MAIN.parameters)
+    assert set(MAIN.parameters) <= named | private
 
 
 def test_both_set_the_same_properties_of_the_app_and_its_topics() -> None:
