@@ -12,7 +12,7 @@ _ONE_SERVER = "tests/contract/cluster/"
 
 
 def pytest_configure() -> None:
-    """Let programs that tests start be interrupted: the background jobs of a shell ignore SIGINT, and hand that down."""
+    """Let programs that tests start be interrupted: background jobs of a shell ignore SIGINT, and hand that down."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         with contextlib.suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, signal.default_int_handler)
