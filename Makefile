@@ -20,7 +20,7 @@ up: $(READY) ## keep the embedded stack running and print commands to paste
 test: $(READY) ## every test; what npm (Azurite), Chromium and `make envtest helm` provide is skipped where missing
 	@$(BIN)/python -m tests.operator.azurite || true
 	@$(BIN)/python -m tests.node.packages || true
-	$(BIN)/python -m pytest -n 5 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 azurite: $(READY) ## install the blob store of the operator's tests (npm), outside the checkout; once
 	@$(BIN)/python -m tests.operator.azurite
