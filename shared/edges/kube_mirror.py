@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
@@ -45,6 +46,7 @@ _WATCHLESS = 300.0
 """Seconds until a watch is tried again where it was forbidden."""
 
 _LONGEST_PAUSE = 30.0
+_NUMBER = re.compile(r"[1-9][0-9]*")
 
 
 class Mirror(Generic[V]):
@@ -225,5 +227,5 @@ class Mirror(Generic[V]):
 
 
 def _is_past(version: str, other: str) -> bool:
-    """Compare two versions of one collection; of what are no decimal numbers nothing is known (KEP-5504)."""
-    return version.isdecimal() and other.isdecimal() and int(version) >= int(other)
+    """Compare two versions of one collection as numbers, however long; of others nothing is known (KEP-5504)."""
+    return all(map(_NUMBER.fullmatch, (version, other))) and (len(version), version) >= (len(other), other)
