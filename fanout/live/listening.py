@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Unpack
 
 from azure.core.exceptions import AzureError
+from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import ServiceBusReceiver
+from azure.servicebus.amqp import AmqpMessageBodyType
 
 from fanout.errors import OperatorError
 from fanout.live.story import Told, parse
@@ -50,6 +52,11 @@ async def _look(receiver: ServiceBusReceiver, position: int, patience: float) ->
     found = []
     for message in messages:
         position = max(position, (message.sequence_number or 0) + 1)
-        told = parse(b"".join(message.body), message.enqueued_time_utc or datetime.now(UTC))
+        told = parse(_body(message), message.enqueued_time_utc or datetime.now(UTC))
         found += [told] if told else []
     return position, found
+
+
+def _body(message: ServiceBusReceivedMessage) -> bytes:
+    """Return a message's bytes; one of another AMQP form is no notice."""
+    return b"".join(message.body) if message.body_type is AmqpMessageBodyType.DATA else b""

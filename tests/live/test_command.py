@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 import aiohttp
 import pytest
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from devstack import stack
 from shared.edges.bus import ServiceBusTopic
@@ -109,3 +112,28 @@ async def test_it_takes_nothing_out_so_that_several_can_look() -> None:
 
         assert [one["object"] for one in shown] == ["kv-demo/secret/db"] * 2
         assert len(running.bus.messages(f"{stack.TOPIC}/Subscriptions/{stack.LIVE}")) == 1
+
+
+async def test_messages_that_are_no_notices_in_any_form_are_passed_over() -> None:
+    """Somebody else's may be of another AMQP form, which has no bytes."""
+    async with (
+        stack.start() as running,
+        aiohttp.ClientSession() as client,
+        ServiceBusClient.from_connection_string(running.bus.connection_string) as bus,
+        bus.get_topic_sender(stack.TOPIC) as sender,
+    ):
+        await sender.send_messages(AmqpAnnotatedMessage(value_body={"no": "notice"}))
+        await sender.send_messages(AmqpAnnotatedMessage(sequence_body=[["no", "notice"]]))
+        await sender.send_messages(ServiceBusMessage(b"no notice"))
+        notice = build_notice("told")
+        await sender.send_messages(ServiceBusMessage(notice.body))
+        process = await start("--port", "0", environment=running.environment)
+        async with client.get(f"{await address(process)}/events") as answer:
+            stream = Stream(answer)
+            while not (shown := await stream.next())["rotations"]:
+                pass
+        process.terminate()
+
+    assert (await end(process)).code == 0
+    assert [one["object"] for one in shown["rotations"]] == ["kv-demo/secret/db"]
+    assert shown["trouble"] == ""
