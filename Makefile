@@ -6,7 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help run up test azurite envtest helm node bench bench-quick check fix schemas manifests lock clean reliability soak
+export PYTHONDONTWRITEBYTECODE := # each process of the tests would compile every module again
+
+.PHONY: help run up test real faults azurite envtest helm node bench bench-quick check fix schemas manifests lock clean reliability soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -17,10 +19,17 @@ run: $(READY) ## the main job on the embedded stack, with a time line; ends by i
 up: $(READY) ## keep the embedded stack running and print commands to paste
 	@$(BIN)/python -m devstack.up
 
-test: $(READY) ## every test; what npm (Azurite), Chromium and `make envtest helm` provide is skipped where missing
+test: $(READY) ## every test that needs the registries of Python and npm alone; the two targets below have the others
 	@$(BIN)/python -m tests.operator.azurite || true
 	@$(BIN)/python -m tests.node.packages || true
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 6 --dist loadfile -m "not real and not faults"
+	@echo 'NOT RUN here: `make real` (an API server, Helm, a browser) and `make faults` (broken neighbours, killed processes)'
+
+real: $(READY) ## the tests against a real API server, Helm and a browser; what is missing of them is skipped and named
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m real
+
+faults: $(READY) ## the tests that break each neighbour in each way, and kill the process at each step
+	$(BIN)/python -m pytest -n 4 --dist loadfile tests/faults
 
 azurite: $(READY) ## install the blob store of the operator's tests (npm), outside the checkout; once
 	@$(BIN)/python -m tests.operator.azurite

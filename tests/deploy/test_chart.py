@@ -9,7 +9,10 @@ from deploy import documents
 from tests.deploy.rendering import OBJECT_ID, RefusedError, charted, expected, in_order
 from tests.helm import build
 
-pytestmark = pytest.mark.skipif(not build.program().is_file() and not build.required(), reason=build.SKIPPED)
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not build.program().is_file() and not build.required(), reason=build.SKIPPED),
+]
 
 DEFAULT = ["csi", "driver", "nudge"]
 

@@ -12,7 +12,7 @@ from tests.deploy.rendering import KUBECTL, NO_KUBECTL, OBJECT_ID, expected, in_
 FOLDER = documents.FOLDER / "kustomize"
 PATCH = yaml.safe_load((FOLDER / "example" / "kustomization.yaml").read_text(encoding="utf-8"))["patches"]
 
-pytestmark = pytest.mark.skipif(not KUBECTL, reason=NO_KUBECTL)
+pytestmark = [pytest.mark.real, pytest.mark.skipif(not KUBECTL, reason=NO_KUBECTL)]
 
 
 @pytest.mark.parametrize("feature", documents.FEATURES)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ from . import estate as estates
 from .estate import Estate
 
 _SEVERAL = 6
+_HERE = Path(__file__).parent
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -21,13 +23,12 @@ async def several() -> AsyncIterator[Sequence[Estate]]:
         yield await asyncio.gather(*started)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Know the marker of what takes minutes."""
-    config.addinivalue_line("markers", "soak: takes minutes; run by `make soak`")
-
-
+@pytest.hookimpl(tryfirst=True)  # the choice by marker comes after it
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes where nobody asked for it, and say so."""
+    """Mark what is here, and leave out what takes minutes where nobody asked for it, and say so."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.faults)
     if "soak" in str(config.getoption("markexpr")):
         return
     for item in items:

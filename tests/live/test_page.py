@@ -8,6 +8,8 @@ from devstack import seed, stack
 from tests.live.browser import Browser
 from tests.live.serving import Served
 
+pytestmark = pytest.mark.real
+
 TAB, ENTER = "\ue004", "\ue007"
 PHONE, DESK = (375, 740), (1100, 900)
 

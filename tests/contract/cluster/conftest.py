@@ -23,11 +23,14 @@ _DEFINITIONS = sorted((build.MODULE / "crds").glob("*.yaml"))
 _ADMIN = "admin-token"
 
 
+@pytest.hookimpl(tryfirst=True)  # the choice by marker comes after it
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where the real server is missing, leave out what needs it, but for the one test that says so."""
+    """Mark what needs the real server, and where that is missing leave it out, but for the one test that says so."""
+    left_out = [item for item in items if _needs_the_real_server(item)]
+    for item in left_out:
+        item.add_marker(pytest.mark.real)
     if build.programs() is not None or build.required():
         return
-    left_out = [item for item in items if _needs_the_real_server(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

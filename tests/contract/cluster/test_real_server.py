@@ -1,9 +1,13 @@
 """The real API server itself. Where it is missing, this is the one test that is skipped, and it says what to do."""
 
+import pytest
+
 from tests.contract.cluster.conftest import open_session
 from tests.contract.cluster.hand import Hand
 from tests.envtest import build
 from tests.envtest.server import Server
+
+pytestmark = pytest.mark.real
 
 
 async def test_the_real_api_server_runs_in_the_pinned_version(real_server: Server) -> None:
