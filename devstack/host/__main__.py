@@ -26,7 +26,13 @@ async def _serve(arguments: argparse.Namespace, stdout: TextIO) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # The one place of the host that reads the environment: it holds the app's settings, as in Azure.
     settings = dict(os.environ)  # noqa: TID251 see above
-    host = FunctionsHost(arguments.app, settings=settings, port=arguments.port, direct=arguments.direct)
+    host = FunctionsHost(
+        arguments.app,
+        settings=settings,
+        port=arguments.port,
+        direct=arguments.direct,
+        function_key=arguments.function_key,
+    )
     async with host:
         if host.engine == "direct call":
             _log.warning("functions are called directly, without the worker library (3.13 and later have it)")
@@ -40,6 +46,7 @@ def _main() -> int:
     parser.add_argument("--app", type=Path, required=True, help="the folder of function_app.py")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--direct", action="store_true", help="call the functions without the worker library")
+    parser.add_argument("--function-key", default="", metavar="KEY", help="ask HTTP triggers' callers for this key")
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Every request of every SDK, at INFO.

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from devstack.host import listeners, webhooks
+from devstack.host import keys, listeners, webhooks
 from devstack.host.direct import DirectEngine
 from devstack.host.functions import AppError, Function, HttpCall, Outcome, Payload
 from devstack.host.worker import WorkerEngine
@@ -33,7 +33,8 @@ class FunctionsHost(LoopbackServer):
     """Hosts the app in `directory`: an async context manager, and one app per process.
 
     `settings` are what %NAME% and connections in triggers refer to. The app itself reads the process's environment,
-    as it does in Azure. Entering raises AppError for an app that cannot be hosted.
+    as it does in Azure. HTTP triggers ask for `function_key`, if there is one. Entering raises AppError for an app that
+    cannot be hosted.
     """
 
     # Functions' own limit for a request body is 210 MB; no caller of a key vault app comes near a tenth of this.
@@ -42,12 +43,19 @@ class FunctionsHost(LoopbackServer):
     grace = 3.0
 
     def __init__(
-        self, directory: Path, *, settings: Mapping[str, str] | None = None, port: int = 0, direct: bool = False
+        self,
+        directory: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        port: int = 0,
+        direct: bool = False,
+        function_key: str = "",
     ) -> None:
         super().__init__(port=port)
         self._directory = directory
         self._settings = settings or {}
         self._direct = direct
+        self._function_key = function_key
         self._engine: Engine | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -139,6 +147,8 @@ class FunctionsHost(LoopbackServer):
         return webhooks.failure(function, outcome) if outcome.error else web.Response(status=HTTPStatus.ACCEPTED)
 
     async def _call(self, function: Function, request: web.Request) -> web.Response:
+        if not keys.may_call(function, key=self._function_key, headers=request.headers, query=request.query):
+            return web.Response(status=HTTPStatus.UNAUTHORIZED)
         call = HttpCall(
             method=request.method,
             url=str(request.url),
