@@ -13,7 +13,7 @@ _REMEMBERED = 32
 class Freshness:
     """How a kept value is, for a health check.
 
-    `version` is the one that is held, empty where it is not known; `told` the one that a notice spoke of and that is not
+    `version` is the one that is held, empty where it is not known; `told` one that a notice spoke of and that is not
     here yet. `checked` is when the value was last read, `since` when it last changed; both are None before the first.
     `stale` says that there is no value, or that it is known or suspected to be an old one, and `reason` why. `failing`
     names a handler that was not told of the newest value yet.
