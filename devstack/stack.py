@@ -30,6 +30,7 @@ CLUSTER = "aks-demo"
 TOPIC = "keyvault-changes"
 QUEUE = "keyvault-jobs"
 EVENTS = "keyvault-events"
+ACKS = "acks"
 WATCH = "fanout-watch"
 LIVE = "fanout-live"
 TWO_DAYS = 172_800.0
@@ -144,7 +145,7 @@ async def start(
     cluster = KubernetesApi(name=CLUSTER, identities=identities, clock=clock, tls=tls, port=ports.cluster)
     bus = ServiceBus(
         topics=[Topic(name=TOPIC, duplicate_window=TWO_DAYS, subscriptions=list(subscriptions))],
-        queues=[Queue(name=name, duplicate_window=TWO_DAYS) for name in (QUEUE, EVENTS)],
+        queues=[Queue(name=name, duplicate_window=TWO_DAYS) for name in (QUEUE, EVENTS, ACKS)],
         key_name="RootManageSharedAccessKey",
         key="devstack",
         clock=clock,

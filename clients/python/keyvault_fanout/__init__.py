@@ -4,10 +4,12 @@
     Notice, NoticeType, parse       what they say
     SecretFile, VaultSecret         a value that is kept fresh: from a mounted file, from the vault
     Renewed                         what is made of it, a connection pool say, and made anew when it changes
+    Acknowledger                    which version this instance uses, for whoever revokes the old one
 
 Everything is async; handlers may be blocking.
 """
 
+from keyvault_fanout.acknowledging import Acknowledger, Held
 from keyvault_fanout.bus import Bus
 from keyvault_fanout.delivery import Handler
 from keyvault_fanout.holding import Freshness
@@ -22,12 +24,14 @@ from keyvault_fanout.value import SecretValue
 from keyvault_fanout.vault_secret import VaultSecret
 
 __all__ = [
+    "Acknowledger",
     "Bus",
     "Changed",
     "Connection",
     "Foreign",
     "Freshness",
     "Handler",
+    "Held",
     "Interest",
     "KeptSecret",
     "Listener",

@@ -45,6 +45,7 @@ class KeptSecret(ABC):
     """What `SecretFile` and `VaultSecret` have in common.
 
     async with ...:            reads the first value
+        secret.vault, .object  what it is, where that is known
         secret.current()       the newest one known, from memory
         secret.on_change(...)  call something with each new value
         secret.health()        whether it is stale, and why
@@ -54,6 +55,8 @@ class KeptSecret(ABC):
         self,
         about: str,
         *,
+        vault: str,
+        name: str,
         listener: Listener | None,
         interest: Interest,
         jitter: float,
@@ -62,6 +65,7 @@ class KeptSecret(ABC):
         pace: Pace | None,
         now: Callable[[], datetime],
     ) -> None:
+        self.vault, self.object = vault, name
         self._about = about
         self._listener, self._interest = listener, interest
         self._jitter, self._poll, self._first = jitter, poll, first

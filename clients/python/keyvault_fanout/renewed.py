@@ -1,6 +1,7 @@
 """Something that is made from a secret, and made anew when that changes: a connection pool, a client."""
 
 import asyncio
+import builtins
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -47,7 +48,25 @@ class Renewed(Generic[T]):
         self._make, self._close, self._grace = make, close, grace
         self._made: _Made[T] | None = None
         self._used: SecretValue | None = None
+        self._version = ""
         self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def vault(self) -> str:
+        """The vault of the secret."""
+        return self._secret.vault
+
+    @property
+    def object(self) -> str:
+        """The secret's name in its vault."""
+        return self._secret.object
+
+    @property
+    def version(self) -> str:
+        """The version that the thing in use is made of; empty where it is not known."""
+        if self._used is not None and self._used == self._secret.current():
+            self._version = self._secret.version
+        return self._version
 
     @contextlib.asynccontextmanager
     async def use(self) -> AsyncIterator[T]:
@@ -73,7 +92,7 @@ class Renewed(Generic[T]):
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: builtins.object) -> None:
         self._secret.off_change(self._renew)
         made, self._made = self._made, None
         for task in tuple(self._closing):
@@ -86,6 +105,7 @@ class Renewed(Generic[T]):
             return
         thing = await call(self._make, value)
         old, self._made, self._used = self._made, _Made(thing), value
+        self._version = self._secret.version
         if old is not None:
             task = asyncio.create_task(self._end(old))
             self._closing.add(task)

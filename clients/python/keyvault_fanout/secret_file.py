@@ -72,13 +72,14 @@ class SecretFile(KeptSecret):
             raise ValueError("expected an interest beside the listener: which notices speak of this file")
         given = interest or Interest()
         self.path = Path(path)
-        self.vault, self.object = vault.lower() or given.vault, object.lower() or given.object
         self._wait = wait
         self._changed_at = 0
         self._written: datetime | None = None
         self._resource_versions: dict[str, int] = {}
         super().__init__(
             f"file {self.path}",
+            vault=vault.lower() or given.vault,
+            name=object.lower() or given.object,
             listener=listener,
             interest=given,
             jitter=0.0,

@@ -58,10 +58,11 @@ class VaultSecret(KeptSecret):
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         host = urlsplit(client.vault_url).hostname or ""
-        self.vault, self.object = vault.lower() or host.partition(".")[0].lower(), name.lower()
         self._client, self._name, self._timeout = client, name, timeout
         super().__init__(
             f"secret {name}",
+            vault=vault.lower() or host.partition(".")[0].lower(),
+            name=name.lower(),
             listener=listener,
             interest=Interest(object_type="secret", object=name),
             jitter=jitter,

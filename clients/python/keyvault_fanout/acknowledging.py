@@ -1,0 +1,228 @@
+"""Say which version this instance uses, so that an operator sees when the old credential can be revoked.
+
+Nothing here may hold up or fail an application: what is said is sent in the background, for as long as it takes.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, Self
+from urllib.parse import quote
+
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+
+from keyvault_fanout.bus import Bus, explain
+from keyvault_fanout.kept import utc_now
+from keyvault_fanout.pace import Pace
+
+_log = logging.getLogger("keyvault_fanout")
+
+TYPE = "dev.keyvault-fanout.acknowledged.v1"
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+_GOODBYE = 3.0
+_LOOK = 1.0
+"""Seconds between two looks at what is followed."""
+
+_LIVES = 3
+"""Repeats after which a message of an instance that says nothing any more goes away."""
+
+
+class Held(Protocol):
+    """What has a version that changes: `SecretFile`, `VaultSecret`, and `Renewed`, which is made of one of them."""
+
+    @property
+    def vault(self) -> str:
+        """Name of the vault; empty where it is not known yet."""
+        ...
+
+    @property
+    def object(self) -> str:
+        """Name of the object; empty where it is not known yet."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version that is held or used; empty where it is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    vault: str
+    object_type: str
+    object: str
+    version: str
+    since: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"{self.vault}/{self.object_type}/{self.object}"
+
+
+class Acknowledger:
+    """Tells a queue which versions this instance uses.
+
+        async with Acknowledger(bus, application="shop-web") as acknowledger:
+            acknowledger.follow(pool)                               # a Renewed, a SecretFile or a VaultSecret
+            acknowledger.using("kv-shop", "db-password", version)   # or by hand
+
+    What is said last about an object is sent, tried again at `pace` for as long as it takes, and said again every
+    `repeat` seconds while the block runs: an instance that is gone is told apart from one that is slow. A message lives
+    for three times as long. It takes the role *Azure Service Bus Data Sender* on the queue. `instance` has to be
+    unique within the application: the host's name by default, which in Kubernetes is the pod's.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        application: str,
+        instance: str = "",
+        queue: str = "acks",
+        repeat: float = 600.0,
+        pace: Pace | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        if not application:
+            raise ValueError("expected the application's name")
+        self._bus, self._queue = bus, queue
+        self._application, self._instance = application, instance or socket.gethostname()
+        self._repeat, self._pace, self._now = repeat, pace or Pace(), now
+        self._uses: dict[str, _Use] = {}
+        self._unsent: set[str] = set()
+        self._followed: list[Held] = []
+        self._woken, self._closing = asyncio.Event(), False
+        self._error = ""
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def error(self) -> str:
+        """Why the last thing could not be said, and what to do; empty where it could. For a page, not for an alarm."""
+        return self._error
+
+    def using(self, vault: str, name: str, version: str, *, object_type: str = "secret") -> None:
+        """Say that this instance uses a version of an object from now on. Returns at once; call it in the loop."""
+        use = _Use(vault.lower(), object_type, name.lower(), version, self._now())
+        known = self._uses.get(use.subject)
+        if known is None or known.version != version:
+            self._uses[use.subject] = use
+            self._unsent.add(use.subject)
+            self._woken.set()
+
+    def follow(self, held: Held) -> None:
+        """Say so of what is held, now and whenever that is another version; nothing until a version is known."""
+        self._followed.append(held)
+        self._woken.set()
+
+    async def start(self) -> None:
+        """Begin to send. Raises `ValueError` for a connection string that is none."""
+        await self._bus.open().close()
+        self._task = self._task or asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Send what is left, for three seconds at most, and disconnect."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._closing = True
+        self._woken.set()
+        _, late = await asyncio.wait({task}, timeout=_GOODBYE)
+        if late:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_GOODBYE)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            await self._wait()
+            try:
+                if self._unsent:  # a connection that is idle for minutes is closed by the service
+                    async with self._bus.open() as client:
+                        await self._send(client)
+                failures, self._error = 0, ""
+                if self._closing:
+                    return
+            except Exception as error:  # noqa: BLE001 - for ever: an error of the SDK's that nobody foresaw, too
+                failures += 1
+                if not self._error:
+                    _log.warning("versions in use are not acknowledged on %s: %s", self._queue, explain(error))
+                self._error = explain(error)
+            if self._closing and failures > 1:
+                return
+            await asyncio.sleep(self._pace.wait(failures) if not self._closing else 0)
+
+    async def _wait(self) -> None:
+        """Wait until something is to be said."""
+        repeat = asyncio.get_running_loop().time() + self._repeat
+        while True:
+            self._woken.clear()
+            for held in self._followed:
+                if held.vault and held.object and held.version:
+                    self.using(held.vault, held.object, held.version)
+            if self._unsent or self._closing:
+                return
+            left = repeat - asyncio.get_running_loop().time()
+            if left <= 0:
+                self._unsent.update(self._uses)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _LOOK)):
+                    await self._woken.wait()
+
+    async def _send(self, client: ServiceBusClient) -> None:
+        sender: ServiceBusSender
+        async with client.get_queue_sender(self._queue) as sender:
+            for subject in tuple(self._unsent):
+                use = self._uses[subject]
+                await sender.send_messages(self._message(use))
+                if self._uses[subject] is use:
+                    self._unsent.discard(subject)
+
+    def _message(self, use: _Use) -> ServiceBusMessage:
+        now = _instant(self._now())
+        data = {
+            "application": self._application,
+            "instance": self._instance,
+            "vault": use.vault,
+            "objectType": use.object_type,
+            "object": use.object,
+            "version": use.version,
+            "since": _instant(use.since),
+        }
+        # What is said again is a message of its own: the queue drops one whose id it has seen.
+        identifier = hashlib.sha256(json.dumps([data, now]).encode()).hexdigest()[:32]
+        event = {
+            "specversion": "1.0",
+            "id": identifier,
+            "type": TYPE,
+            "source": f"/keyvault-fanout/applications/{quote(self._application, safe='')}",
+            "subject": use.subject,
+            "time": now,
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+        return ServiceBusMessage(
+            json.dumps(event, separators=(",", ":")).encode(),
+            message_id=identifier,
+            subject="acknowledged",
+            content_type=CONTENT_TYPE,
+            time_to_live=timedelta(seconds=_LIVES * self._repeat),
+        )
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,153 @@
+"""Acknowledger: what is said about versions in use, when, and that nothing it meets holds up the application."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+import pytest
+import pytest_asyncio
+
+from devstack import stack
+from devstack.faults import Fault
+from devstack.servicebus import Queue, ServiceBus, StoredMessage
+from keyvault_fanout import Acknowledger, Bus, Renewed, SecretFile
+from tests.client.eventually import eventually
+from tests.client.keeping import MARK, QUICK, Mount
+
+QUEUE = "acks"
+SCHEMA = json.loads((stack.APP / "schemas" / "acknowledged.v1.json").read_text(encoding="utf-8"))
+VAULT, NAME = "kv-shop", "db-password"
+
+
+@dataclass
+class Holding:
+    """Something that holds a version."""
+
+    vault: str = VAULT
+    object: str = NAME
+    version: str = ""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def serving() -> AsyncIterator[ServiceBus]:
+    """A namespace with the queue."""
+    async with ServiceBus(queues=[Queue(name=QUEUE, duplicate_window=172_800.0)], key="key") as broker:
+        yield broker
+
+
+@pytest.fixture
+def broker(serving: ServiceBus) -> ServiceBus:
+    """The queue, empty and without planned failures."""
+    serving.clear()
+    serving.faults.clear()
+    return serving
+
+
+def acknowledger(broker: ServiceBus, **options: Any) -> Acknowledger:
+    """Return one that hurries."""
+    bus = Bus(connection_string=broker.connection_string, timeout=5)
+    return Acknowledger(bus, **{"application": "shop-web", "instance": "web-0", "pace": QUICK, **options})
+
+
+def said(broker: ServiceBus) -> list[StoredMessage]:
+    """Return what came to the queue: of what is said again soon, little is there for long."""
+    return list(broker.accepted(QUEUE))
+
+
+def versions(broker: ServiceBus) -> list[str]:
+    """Return the versions on the queue."""
+    return [json.loads(message.body)["data"]["version"] for message in said(broker)]
+
+
+async def test_what_is_in_use_is_said_as_the_contract_has_it(broker: ServiceBus) -> None:
+    async with acknowledger(broker) as told:
+        told.using("KV-Shop", "DB-Password", "v1")
+        await eventually(lambda: said(broker))
+
+    (message,) = said(broker)
+    jsonschema.validate(json.loads(message.body), SCHEMA)
+    assert (message.content_type, message.header.ttl) == ("application/cloudevents+json; charset=utf-8", 1_800_000)
+    data = json.loads(message.body)["data"]
+    assert (data["application"], data["instance"]) == ("shop-web", "web-0")
+    assert (data["vault"], data["objectType"], data["object"], data["version"]) == (VAULT, "secret", NAME, "v1")
+
+
+async def test_the_same_version_is_said_once_and_again_after_a_while(broker: ServiceBus) -> None:
+    async with acknowledger(broker, repeat=0.2) as told:
+        for _ in range(3):
+            told.using(VAULT, NAME, "v1")
+        await eventually(lambda: len(said(broker)) >= 2)
+
+    first, second = said(broker)[:2]
+    assert first.message_id != second.message_id, "or the queue would drop it"
+    assert json.loads(first.body)["data"] == json.loads(second.body)["data"]
+    assert versions(broker)[:2] == ["v1", "v1"]
+
+
+async def test_what_is_held_is_followed_from_one_version_to_the_next(broker: ServiceBus) -> None:
+    held = Holding()
+    async with acknowledger(broker) as told:
+        told.follow(held)
+        held.version = "v1"
+        await eventually(lambda: versions(broker) == ["v1"])
+        held.version = "v2"
+        await eventually(lambda: versions(broker) == ["v1", "v2"])
+
+
+async def test_a_pool_that_could_not_be_made_anew_is_said_to_use_the_old_version(
+    broker: ServiceBus, tmp_path: Any
+) -> None:
+    mount = Mount(tmp_path / "mounted")
+    mount.project(f"{MARK}-1")
+
+    def make(value: Any) -> str:
+        if value.text() != f"{MARK}-1":
+            raise ConnectionError
+        return "pool"
+
+    secret = SecretFile(mount.file, vault=VAULT, object=NAME, poll=0.01, pace=QUICK)
+    async with secret, Renewed(secret, make=make, close=lambda _: None) as pool, acknowledger(broker) as told:
+        secret._holding.adopt("v1")  # noqa: SLF001 - what a notice would do
+        told.follow(pool)
+        await eventually(lambda: versions(broker) == ["v1"])
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.health().failing)
+        secret._holding.adopt("v2")  # noqa: SLF001
+
+        assert (secret.version, pool.version) == ("v2", "v1")
+
+
+async def test_while_the_queue_is_away_the_newest_is_kept_and_sent_once_it_is_back(broker: ServiceBus) -> None:
+    broker.faults.plan(lambda one: one.kind == "attach", Fault(condition="amqp:not-found"), times=None)
+    async with acknowledger(broker) as told:
+        told.using(VAULT, NAME, "v1")
+        await eventually(lambda: told.error)
+        assert "there is no such subscription or queue" in told.error
+        told.using(VAULT, NAME, "v2")
+        broker.faults.clear()
+        await eventually(lambda: said(broker))
+
+        assert versions(broker) == ["v2"]
+        await eventually(lambda: not told.error)
+
+
+async def test_what_was_said_last_is_sent_before_the_end(broker: ServiceBus) -> None:
+    async with acknowledger(broker) as told:
+        told.using(VAULT, NAME, "v1")
+
+    assert versions(broker) == ["v1"]
+
+
+async def test_a_queue_that_is_away_does_not_hold_up_the_end(broker: ServiceBus) -> None:
+    broker.faults.plan(lambda one: one.kind == "attach", Fault(condition="amqp:not-found"), times=None)
+    async with acknowledger(broker) as told:
+        told.using(VAULT, NAME, "v1")
+
+    assert versions(broker) == []
+
+
+async def test_an_acknowledger_needs_a_name_for_the_application(broker: ServiceBus) -> None:
+    with pytest.raises(ValueError, match="application's name"):
+        acknowledger(broker, application="")
