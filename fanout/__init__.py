@@ -18,6 +18,7 @@ Of it, Azure gets what the app can be asked over HTTP.
     status/         who holds the newest version, who shows it, what waits
     plan/           what would be done, and why
     refresh/        do it now, and follow it
+    acks/           which instances of applications use which version
     rollback/       bring an older value back, in the vault
     deadletters/    what Event Grid and the job queue gave up on: list it, replay it
     live/           a page that shows rotations as the topic tells of them

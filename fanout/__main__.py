@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fanout import environment
+from fanout.acks.command import COMMAND as ACKS
 from fanout.deadletters.command import COMMAND as DEADLETTERS
 from fanout.doctor.command import COMMAND as DOCTOR
 from fanout.errors import UsageError
@@ -20,7 +21,7 @@ from fanout.status.command import COMMAND as STATUS
 from fanout.subcommand import Run
 from shared.errors import SettingsError, describe_fault
 
-COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, ROLLBACK, DEADLETTERS, LIVE)
+COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, ACKS, ROLLBACK, DEADLETTERS, LIVE)
 """In the order of the help."""
 
 FAILED = 1

@@ -6,12 +6,13 @@ What a queue or subscription keeps is peeked: that shows messages that are due l
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusReceivedMessage, ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
+from azure.servicebus.amqp import AmqpMessageBodyType
 
 from shared.edges.bus import QUEUE_REASONS, TOPIC_REASONS, WATCH_REASONS
 from shared.edges.bus_client import open_client
@@ -70,6 +71,15 @@ class BusReach:
             WATCH_REASONS,
             most,
         )
+
+    async def bodies(self, queue: str) -> AsyncIterator[tuple[bytes, datetime]]:
+        """Yield what any queue keeps, oldest first: each message's bytes (none of another form), and when it came."""
+        with _translated(queue, QUEUE_REASONS):
+            async with self._client.get_queue_receiver(queue) as receiver:
+                async for message in self._pages(receiver):
+                    data = message.body_type is AmqpMessageBodyType.DATA
+                    at = message.enqueued_time_utc or datetime.now(UTC)
+                    yield b"".join(message.body) if data else b"", at
 
     async def aclose(self) -> None:
         """Close the connection."""

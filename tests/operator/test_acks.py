@@ -1,0 +1,161 @@
+"""`fanout acks` as an operator runs it: who uses what, whether the old version can be revoked, hostile messages."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient
+
+from devstack import seed, stack
+from devstack.faults import Fault
+from devstack.keyvault.refusals import Denial
+from fanout.acks import roll, said
+from fanout.acks.roll import Use
+from fanout.acks.said import Said
+from keyvault_fanout import Acknowledger, Bus
+from tests.operator.standing import OBJECT, Standing
+
+ABOUT = f"{stack.VAULT}/{OBJECT}"
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+async def put(standing: Standing, *bodies: bytes) -> None:
+    """Send messages to the queue."""
+    async with (
+        ServiceBusClient.from_connection_string(standing.stack.bus.connection_string) as client,
+        client.get_queue_sender(stack.ACKS) as sender,
+    ):
+        for body in bodies:
+            await sender.send_messages(ServiceBusMessage(body))
+
+
+def body(version: str, instance: str = "web-0", **changes: Any) -> bytes:
+    """Return an acknowledgement."""
+    data = {
+        "application": "shop-web",
+        "instance": instance,
+        "vault": stack.VAULT,
+        "objectType": "secret",
+        "object": seed.OBJECT,
+        "version": version,
+        "since": "2026-11-26T12:00:00.000Z",
+    }
+    return json.dumps({"specversion": "1.0", "type": said.TYPE, "data": {**data, **changes}}).encode()
+
+
+async def test_what_the_client_says_is_shown_and_stays_on_the_queue(standing: Standing) -> None:
+    version = standing.stack.vault.get(seed.OBJECT).version
+    bus = Bus(connection_string=standing.stack.bus.connection_string)
+    async with Acknowledger(bus, application="shop-web", instance="web-0") as acknowledger:
+        acknowledger.using(stack.VAULT, seed.OBJECT, version)
+
+    for _ in range(2):
+        answer = await standing.run("acks", "--object", OBJECT)
+        assert (answer.code, answer.err) == (0, "")
+        assert "shop-web" in answer.out
+        assert version in answer.out
+        assert "all 1 instances that were heard of lately use the newest version" in answer.out
+    assert len(standing.stack.bus.messages(stack.ACKS)) == 1
+
+
+async def test_an_instance_on_the_old_version_is_named_and_the_exit_code_says_so(standing: Standing) -> None:
+    old, new = standing.stack.vault.get(seed.OBJECT).version, standing.rotate()
+    await put(standing, body(old), body(old, "web-1"), body(new))
+
+    answer = await standing.run("acks", "--object", OBJECT, "--json")
+
+    uses = {one["instance"]: one["uses"] for one in answer.document["instances"]}
+    assert (answer.code, answer.document["allNewest"]) == (1, False)
+    assert answer.document["newest"] == new
+    assert uses == {"web-1": "old", "web-0": "newest"}, "of each instance the last word"
+
+
+async def test_where_nobody_said_anything_nothing_is_promised(standing: Standing) -> None:
+    answer = await standing.run("acks", "--object", OBJECT)
+
+    assert answer.code == 1
+    assert "nobody has acknowledged any version" in answer.out
+
+
+async def test_what_is_no_acknowledgement_is_counted_and_moves_no_cursor(standing: Standing) -> None:
+    version = standing.stack.vault.get(seed.OBJECT).version
+    await put(
+        standing,
+        b"open sesame",
+        b"[" * 5000,
+        b"\xff\xfe",
+        b'{"type": "dev.keyvault-fanout.acknowledged.v2", "data": {}}',
+        body("v", application=""),
+        body("v", since="yesterday"),
+        body("v", **{"instance": {"a": 1}}),
+        body("v" * 70_000),
+        body(version, "web\x1b[31m-0\n", since="9999-12-31T23:59:59Z"),
+    )
+
+    answer = await standing.run("acks", "--object", OBJECT)
+
+    assert answer.code == 0
+    assert "8 messages of the queue acks are no acknowledgements" in answer.out
+    assert "web?[31m-0?" in answer.out
+    assert "\x1b" not in answer.out
+    assert "9999" not in answer.out
+
+
+async def test_a_queue_or_a_vault_that_cannot_be_looked_at_is_an_error(standing: Standing) -> None:
+    standing.stack.vault.rights = lambda *_: Denial.RBAC
+    standing.stack.bus.faults.plan(
+        lambda one: one.kind == "attach", Fault(condition="amqp:unauthorized-access"), times=None
+    )
+
+    answer = await standing.run("acks", "--object", OBJECT, "--queue", "nowhere")
+
+    assert answer.code == 1
+    assert "nowhere" in answer.err
+    assert "its versions cannot be listed" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--object", "secret"], "--object: expected secret/NAME"),
+        (["--object", OBJECT, "--within", "0"], "--within is wrong"),
+        (["--object", OBJECT, "--queue", " "], "--queue: expected"),
+    ],
+)
+async def test_wrong_usage_is_named(standing: Standing, arguments: list[str], told: str) -> None:
+    answer = await standing.run("acks", *arguments)
+
+    assert answer.code == 2
+    assert told in answer.err
+
+
+def heard(version: str, instance: str, *, minutes: float = 0) -> Said:
+    """Return what an instance said so long ago."""
+    at = NOW - timedelta(minutes=minutes)
+    return Said(about=ABOUT, application="shop-web", instance=instance, version=version, since=at, at=at)
+
+
+def test_who_was_not_heard_of_for_long_is_silent_and_holds_nobody_up() -> None:
+    said_ = [heard("v1", "gone", minutes=31), heard("v2", "web-0", minutes=29)]
+
+    called = roll.call(ABOUT, "v2", said_, now=NOW, within=timedelta(minutes=30))
+
+    assert [(one.said.instance, one.use) for one in called.entries] == [("gone", Use.SILENT), ("web-0", Use.NEWEST)]
+    assert called.all_newest
+
+
+def test_the_later_word_counts_in_whatever_order_it_is_read() -> None:
+    said_ = [heard("v2", "web-0", minutes=1), heard("v1", "web-0", minutes=5)]
+
+    called = roll.call(ABOUT, "v2", said_, now=NOW, within=timedelta(minutes=30))
+
+    assert [one.said.version for one in called.entries] == ["v2"]
+
+
+@pytest.mark.parametrize(
+    ("newest", "said_"), [("", [heard("v1", "web-0")]), ("v1", [heard("v1", "web-0", minutes=99)])]
+)
+def test_nothing_is_promised_without_a_newest_version_or_a_living_instance(newest: str, said_: list[Said]) -> None:
+    assert not roll.call(ABOUT, newest, said_, now=NOW, within=timedelta(minutes=30)).all_newest
