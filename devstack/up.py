@@ -1,7 +1,8 @@
 """`make up`: keep the stack running, deliver an event for every rotation, print commands to paste.
 
-Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, one
-event. Ports are fixed, so that pasted commands outlive a restart; `--free-ports` takes any. Ends with Ctrl-C.
+Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, an
+environment for the examples, one event. Ports are fixed, so that pasted commands outlive a restart; `--free-ports`
+takes any. Ends with Ctrl-C.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from devstack import eventgrid, livepage, seed, stack
+from devstack import eventgrid, examples, livepage, seed, stack
 from devstack.eventgrid import Schema, Subscription
 from devstack.host import HostFailedError, HostProcess, start_process
 from devstack.identity import VAULT
@@ -33,7 +34,8 @@ async def main(folder: Path, ports: stack.Ports, host_port: int, page_port: int)
     """Run until interrupted. Files for other programs go to `folder`."""
     stop = _on_interrupt()
     async with contextlib.AsyncExitStack() as held:
-        running = await held.enter_async_context(stack.start(ports=ports, folder=folder))
+        subscriptions = [*stack.SUBSCRIPTIONS, *examples.subscriptions()]
+        running = await held.enter_async_context(stack.start(ports=ports, folder=folder, subscriptions=subscriptions))
         running.seed()
         host = await held.enter_async_context(
             start_process(stack.APP, stack.inherited() | running.environment, options=("--port", str(host_port)))
@@ -80,6 +82,7 @@ def _write_files(running: stack.Stack) -> None:
     values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
     settings = {"IsEncrypted": False, "Values": values | running.environment}
     (running.folder / "local.settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    examples.write(running, running.folder / "environment")
 
 
 def _guide(running: stack.Stack, host: HostProcess, folder: Path, page: str) -> str:
@@ -102,6 +105,9 @@ Post an event yourself (the current version again: nothing happens twice):
 
 Watch the notices:
   .venv/bin/python -m devstack.notices '{running.bus.connection_string}'
+
+Start an example (examples/README.md), then rotate:
+{examples.commands(folder / "environment")}
 
 Look into the cluster:
   KUBECONFIG={running.kubeconfig} kubectl get secret {seed.SECRET} -n {seed.NAMESPACE} -o yaml --watch

@@ -83,8 +83,25 @@ async def test_the_pasted_commands_rotate_a_secret_and_post_an_event(up: Up) -> 
     assert "another value" not in up.printed.replace(up.command("curl --cacert"), "")
 
 
+async def test_the_pasted_command_starts_an_example_and_a_rotation_reaches_it(up: Up) -> None:
+    example = await asyncio.create_subprocess_exec(
+        "bash", "-c", up.command("(. "), cwd=stack.APP, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert example.stdout is not None
+    try:
+        said = [await asyncio.wait_for(example.stdout.readline(), 30)]
+        await _paste(up.command("curl --cacert"))
+        said.append(await asyncio.wait_for(example.stdout.readline(), 30))
+    finally:
+        os.killpg(example.pid, signal.SIGKILL)
+        await example.wait()
+
+    assert said[0] == b"listening\n"
+    assert b"secret secret1 of kv-demo" in said[1]
+
+
 @pytest.mark.usefixtures("up")
 async def test_the_files_for_other_programs_are_there(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "files").iterdir()}
 
-    assert names == {"ca-bundle.pem", "kubeconfig", "event.json", "local.settings.json"}
+    assert names == {"ca-bundle.pem", "kubeconfig", "environment", "event.json", "local.settings.json"}

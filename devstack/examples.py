@@ -1,0 +1,52 @@
+"""What the examples in Python take of the running stack: a subscription each, and a file of environment variables.
+
+The examples know nothing of the stack. What is here is what an operator gives to an application.
+"""
+
+import shlex
+from pathlib import Path
+
+from devstack import seed, stack
+from devstack.servicebus import Subscription
+
+COMMANDS = {
+    "print_notices": "",
+}
+"""Each example, and the variables that it takes beside those of the file."""
+
+
+def subscriptions() -> list[Subscription]:
+    """Return a subscription for each example, which gets every notice."""
+    return [Subscription(name=_subscription(name)) for name in COMMANDS]
+
+
+def environment(running: stack.Stack) -> dict[str, str]:
+    """Return the variables: where bus and vault are, and what makes unmodified clients trust them."""
+    path = [str(stack.APP / "clients" / "python"), str(stack.APP / "examples")]
+    return {
+        "PYTHONPATH": ":".join(path),
+        "SERVICE_BUS": running.bus.connection_string,
+        "TOPIC": stack.TOPIC,
+        "KEY_VAULTS": running.settings["KEY_VAULTS"],
+        "OBJECT": seed.OBJECT,
+        "SSL_CERT_FILE": str(running.bundle),
+        **running.identity.environment,
+    }
+
+
+def write(running: stack.Stack, path: Path) -> None:
+    """Write the variables into a file that a shell can read."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in environment(running).items()]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def commands(path: Path) -> str:
+    """Return the commands that start the examples, one a line, for a shell in the checkout."""
+    return "\n".join(
+        f"  (. {shlex.quote(str(path))}; SUBSCRIPTION={_subscription(name)}{more} .venv/bin/python -m {name})"
+        for name, more in COMMANDS.items()
+    )
+
+
+def _subscription(name: str) -> str:
+    return name.replace("_", "-")
