@@ -11,6 +11,7 @@ from devstack.servicebus import Subscription
 
 COMMANDS = {
     "print_notices": "",
+    "near_expiry": " CHANNEL=print DEFAULT_OWNER=platform@example.com",
 }
 """Each example, and the variables that it takes beside those of the file."""
 

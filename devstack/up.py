@@ -1,7 +1,7 @@
 """`make up`: keep the stack running, deliver an event for every rotation, print commands to paste.
 
 Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, an
-environment for the examples, one event. Ports are fixed, so that pasted commands outlive a restart; `--free-ports`
+environment for the examples, two events. Ports are fixed, so that pasted commands outlive a restart; `--free-ports`
 takes any. Ends with Ctrl-C.
 """
 
@@ -56,7 +56,7 @@ def deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[Vau
     """Return what delivers the event of each rotation, and says so."""
 
     async def deliver(change: VaultChange) -> None:
-        event = _event(running, change.name, change.version)
+        event = _event(running, change.name, change.version, "SecretNewVersionCreated")
         print(f"{time.strftime('%H:%M:%S')}  {change.name} rotated, version {change.version}; delivering its event")
         attempts = await deliverer.deliver(event)
         print(f"{time.strftime('%H:%M:%S')}  event accepted after {attempts} attempt(s)" if attempts else "dead letter")
@@ -64,9 +64,9 @@ def deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[Vau
     return deliver
 
 
-def _event(running: stack.Stack, name: str, version: str) -> eventgrid.Event:
+def _event(running: stack.Stack, name: str, version: str, kind: str) -> eventgrid.Event:
     return eventgrid.key_vault_event(
-        "SecretNewVersionCreated",
+        kind,
         vault_name=running.vault.name,
         vault_url=running.vault.url,
         name=name,
@@ -77,8 +77,9 @@ def _event(running: stack.Stack, name: str, version: str) -> eventgrid.Event:
 
 def _write_files(running: stack.Stack) -> None:
     version = running.vault.get(seed.OBJECT).version
-    event = eventgrid.body([_event(running, seed.OBJECT, version)], Schema.CLOUD_EVENTS)
-    (running.folder / "event.json").write_bytes(event)
+    for name, kind in {"event": "SecretNewVersionCreated", "near-expiry": "SecretNearExpiry"}.items():
+        event = _event(running, seed.OBJECT, version, kind)
+        (running.folder / f"{name}.json").write_bytes(eventgrid.body([event], Schema.CLOUD_EVENTS))
     values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
     settings = {"IsEncrypted": False, "Values": values | running.environment}
     (running.folder / "local.settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
@@ -102,6 +103,10 @@ Rotate a secret (its event is delivered by itself):
 Post an event yourself (the current version again: nothing happens twice):
   curl -i '{stack.endpoint(host.url)}' \\
     -H 'aeg-event-type: Notification' -H '{media}' --data @{folder / "event.json"}
+
+Tell that the secret expires soon:
+  curl -i '{stack.endpoint(host.url)}' \
+    -H 'aeg-event-type: Notification' -H '{media}' --data @{folder / "near-expiry.json"}
 
 Watch the notices:
   .venv/bin/python -m devstack.notices '{running.bus.connection_string}'

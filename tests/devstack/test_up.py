@@ -1,6 +1,7 @@
 """`make up`: the commands that it prints work when they are pasted."""
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -83,25 +84,43 @@ async def test_the_pasted_commands_rotate_a_secret_and_post_an_event(up: Up) -> 
     assert "another value" not in up.printed.replace(up.command("curl --cacert"), "")
 
 
-async def test_the_pasted_command_starts_an_example_and_a_rotation_reaches_it(up: Up) -> None:
-    example = await asyncio.create_subprocess_exec(
-        "bash", "-c", up.command("(. "), cwd=stack.APP, stdout=asyncio.subprocess.PIPE, start_new_session=True
-    )
-    assert example.stdout is not None
-    try:
-        said = [await asyncio.wait_for(example.stdout.readline(), 30)]
+@needs_curl
+async def test_the_pasted_commands_start_examples_and_notices_reach_them(up: Up) -> None:
+    subscriptions = [name.replace("_", "-") for name in ("print_notices", "near_expiry")]
+    async with contextlib.AsyncExitStack() as held:
+        commands = [next(line for line in up.printed.splitlines() if f"={name} " in line) for name in subscriptions]
+        printing, expiring = [await held.enter_async_context(_shell(command)) for command in commands]
+        assert [await _line(each) for each in (printing, expiring)] == ["listening"] * 2
         await _paste(up.command("curl --cacert"))
-        said.append(await asyncio.wait_for(example.stdout.readline(), 30))
-    finally:
-        os.killpg(example.pid, signal.SIGKILL)
-        await example.wait()
+        rotated = await _line(printing)
+        await _paste("curl -i" + up.printed.split("expires soon:\n  curl -i")[1].split("\n\n")[0])
+        expires = await _line(expiring)
 
-    assert said[0] == b"listening\n"
-    assert b"secret secret1 of kv-demo" in said[1]
+    assert "secret secret1 of kv-demo" in rotated
+    assert expires == "A version in Key Vault expires soon"
+
+
+@contextlib.asynccontextmanager
+async def _shell(command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Type a command that goes on, and end it with everything that it started."""
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", command, cwd=stack.APP, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def _line(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    return (await asyncio.wait_for(process.stdout.readline(), 30)).decode().rstrip()
 
 
 @pytest.mark.usefixtures("up")
 async def test_the_files_for_other_programs_are_there(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "files").iterdir()}
 
-    assert names == {"ca-bundle.pem", "kubeconfig", "environment", "event.json", "local.settings.json"}
+    events = {"event.json", "near-expiry.json"}
+    assert names == {"ca-bundle.pem", "kubeconfig", "environment", "local.settings.json", *events}

@@ -11,6 +11,7 @@ from devstack import stack
 README = (stack.APP / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [
     *[stack.APP / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")],
+    *sorted((stack.APP / "examples").glob("*/README.md")),
     *sorted((stack.APP / "docs").rglob("*.md")),
 ]
 
