@@ -1,0 +1,159 @@
+"""A real PostgreSQL of one test module: passwords are checked (SCRAM), and everything is removed at the end.
+
+PostgreSQL refuses to run as root; there it runs as `nobody`, in a folder that belongs to nobody.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+_ADMIN = "admin"
+_DEBIAN = Path("/usr/lib/postgresql")
+_PATIENCE = 60
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+_SPEED = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=40")
+
+
+def programs() -> Path | None:
+    """Return the folder that holds initdb and postgres, the newest of several; None where there is none."""
+    found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parent.parent.name))
+    on_path = shutil.which("initdb")
+    tools = found[-1] if found else Path(on_path).resolve() if on_path else None
+    return tools.parent if tools and (tools.parent / "postgres").exists() else None
+
+
+def required() -> Path:
+    """Return that folder; where there is none, skip the test, or fail it where the environment requires it."""
+    if (found := programs()) is not None:
+        return found
+    said = "examples/fastapi_pool on a real PostgreSQL: there is none; apt-get install postgresql"
+    if os.environ.get("REQUIRE_POSTGRES"):  # noqa: TID251 - the environment of who runs the tests
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postgres:
+    """A running server, and the way in of its administrator."""
+
+    port: int
+    _password: str
+
+    @property
+    def url(self) -> str:
+        """Return where the database is, without a user."""
+        return f"postgresql://127.0.0.1:{self.port}/postgres"
+
+    async def set_password(self, user: str, password: str) -> None:
+        """Let a user have this password; make the user first where there is none."""
+        async with await self._administer() as connection:
+            cursor = await connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user])
+            verb = "ALTER" if await cursor.fetchone() else "CREATE"
+            statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
+                sql.SQL(verb), sql.Identifier(user), sql.Literal(password)
+            )
+            await connection.execute(statement)
+
+    async def connections(self, user: str) -> int:
+        """Return how many connections a user has open."""
+        async with await self._administer() as connection:
+            cursor = await connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [user])
+            row = await cursor.fetchone()
+            return int(row[0]) if row else 0
+
+    async def admits(self, user: str, password: str) -> bool:
+        """Tell whether the server lets somebody in."""
+        try:
+            async with await psycopg.AsyncConnection.connect(self.url, user=user, password=password):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    async def _administer(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        return await psycopg.AsyncConnection.connect(self.url, user=_ADMIN, password=self._password, autocommit=True)
+
+
+@contextlib.asynccontextmanager
+async def serve() -> AsyncIterator[Postgres]:
+    """Make a cluster, serve it while the block runs, and remove it. Skips or fails without PostgreSQL."""
+    tools, who = required(), _who()
+    with tempfile.TemporaryDirectory(prefix="postgres-") as temporary:
+        folder, password = Path(temporary), secrets.token_hex(16)
+        secret = folder / "password"
+        secret.write_text(password, encoding="utf-8")
+        for path in (folder, secret):
+            if who:
+                shutil.chown(path, who["user"], who["group"])
+        data, port = folder / "data", _free_port()
+        how = ("-U", _ADMIN, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-sync")
+        await _finish(tools / "initdb", "-D", data, *how, who=who)
+        where = ("-c", "listen_addresses=127.0.0.1", "-p", str(port), "-c", "unix_socket_directories=")
+        process = await _start(tools / "postgres", "-D", data, *where, *_SPEED, who=who)
+        draining = asyncio.create_task(_ready(process))
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await draining
+            draining = asyncio.create_task(_drain(process))
+            yield Postgres(port=port, _password=password)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGQUIT)  # at once, without tidying up
+            await process.wait()
+            draining.cancel()
+
+
+def _who() -> Mapping[str, str]:
+    return {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _start(program: Path, *arguments: object, who: Mapping[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        program,
+        *map(str, arguments),
+        cwd="/",
+        env=_ENVIRONMENT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        **({"extra_groups": [], **who} if who else {}),  # type: ignore[arg-type]
+    )
+
+
+async def _finish(program: Path, *arguments: object, who: Mapping[str, str]) -> None:
+    process = await _start(program, *arguments, who=who)
+    _, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
+    assert process.returncode == 0, said.decode()
+
+
+async def _ready(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None
+    said = b""
+    async for line in process.stderr:
+        said += line
+        if b"ready to accept connections" in line:
+            return
+    raise AssertionError(said.decode())
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None
+    async for _ in process.stderr:
+        pass

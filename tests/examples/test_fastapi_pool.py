@@ -1,0 +1,209 @@
+"""examples/fastapi_pool on a real PostgreSQL: the password is rotated while requests come in."""
+
+import asyncio
+import contextlib
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from devstack import stack
+from devstack.servicebus import Subscription
+from shared import notice
+from shared.edges.bus import ServiceBusTopic
+from shared.event import EventKind, VaultEvent
+from shared.model import ObjectType, SecretValue, VaultObject
+from tests.client.eventually import eventually
+from tests.examples import postgres as servers
+from tests.examples.postgres import Postgres
+from tests.examples.program import Program, run
+
+pytestmark = pytest.mark.real
+
+SECRET = "shop-database"
+T = TypeVar("T")
+ABOUT = VaultObject(vault=stack.VAULT, type=ObjectType.SECRET, name=SECRET)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def postgres() -> AsyncIterator[Postgres]:
+    async with servers.serve() as found:
+        yield found
+
+
+@dataclass(slots=True)
+class Visitors:
+    """Requests that never stop, and their answers."""
+
+    answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+    async def visit(self, session: aiohttp.ClientSession, url: str) -> None:
+        """Ask again and again."""
+        while True:
+            async with session.get(url) as response:
+                self.answers.append((response.status, await response.json()))
+
+    async def see(self, what: Callable[[dict[str, Any]], bool], times: int = 20) -> None:
+        """Wait for some more answers, all of which are of a kind at last."""
+        await eventually(lambda: all(what(body) for _, body in self.answers[-times:]))
+        seen = len(self.answers)
+        await eventually(lambda: len(self.answers) >= seen + times)
+
+
+async def _until(ask: Callable[[], Awaitable[T]], enough: Callable[[T], bool]) -> T:
+    """Ask until the answer is good enough, and return it."""
+    async with asyncio.timeout(30):
+        while not enough(found := await ask()):  # noqa: ASYNC110 - what is waited for is seen by asking only
+            await asyncio.sleep(0.02)
+    return found
+
+
+@dataclass(slots=True)
+class Scene:
+    """The running service, its database, its vault and its topic."""
+
+    postgres: Postgres
+    running: stack.Stack
+    topic: ServiceBusTopic
+    program: Program
+    session: aiohttp.ClientSession
+    url: str
+    passwords: list[str]
+
+    async def store(self, user: str, password: str) -> str:
+        """Make the version in the vault and tell of it; return it."""
+        return await rotate(self.running, self.topic, user, password, self.passwords)
+
+    async def health(self) -> tuple[int, dict[str, Any]]:
+        """Ask the service how it is."""
+        async with self.session.get(f"{self.url}/healthz") as response:
+            return response.status, await response.json()
+
+    async def fresh(self, version: str) -> dict[str, Any]:
+        """Wait until the service uses a version, and return what it says of its health."""
+        _, told = await _until(self.health, lambda found: found[0] == 200 and found[1]["version"] == version)
+        return told
+
+    async def gone(self, user: str) -> None:
+        """Wait until a user has no connection left."""
+        await _until(lambda: self.postgres.connections(user), lambda count: count == 0)
+
+    @contextlib.asynccontextmanager
+    async def visitors(self) -> AsyncIterator[Visitors]:
+        """Let eight visitors ask while the block runs; no answer may be anything but 200."""
+        found = Visitors()
+        tasks = [asyncio.create_task(found.visit(self.session, self.url)) for _ in range(8)]
+        try:
+            yield found
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
+        assert {status for status, _ in found.answers} == {200}
+
+
+async def rotate(running: stack.Stack, topic: ServiceBusTopic, user: str, password: str, known: list[str]) -> str:
+    """Make a version of the secret, publish its notice as the app does, and return it."""
+    known.append(password)
+    version = running.vault.set_secret(SECRET, json.dumps({"username": user, "password": password}))
+    now = datetime.now(UTC)
+    event = VaultEvent(id=version, kind=EventKind.NEW_VERSION, object=ABOUT, version=version, time=now)
+    await topic.publish([notice.about_object(event, version=version, vault_url=running.vault.url, at=now)])
+    return version
+
+
+def fresh_password() -> str:
+    """Return a password that nobody had before."""
+    return f"p{secrets.token_hex(8)}'\\ %"
+
+
+@pytest_asyncio.fixture
+async def scene(postgres: Postgres) -> AsyncIterator[Scene]:
+    passwords: list[str] = []
+    async with contextlib.AsyncExitStack() as held:
+        subscriptions = [Subscription(name="fastapi-pool", max_delivery_count=10)]
+        running = await held.enter_async_context(stack.start(subscriptions=subscriptions))
+        topic = ServiceBusTopic(
+            topic=stack.TOPIC, timeout=5, connection_string=SecretValue(running.bus.connection_string.encode())
+        )
+        held.push_async_callback(topic.close)
+        first = fresh_password()
+        await postgres.set_password("shop_a", first)
+        await rotate(running, topic, "shop_a", first, passwords)
+        environment = {
+            "SERVICE_BUS": running.bus.connection_string,
+            "TOPIC": stack.TOPIC,
+            "SUBSCRIPTION": "fastapi-pool",
+            "KEY_VAULTS": running.settings["KEY_VAULTS"],
+            "SSL_CERT_FILE": str(running.bundle),
+            "DATABASE_URL": postgres.url,
+            "DATABASE_SECRET": SECRET,
+            "PORT": "0",
+            **running.identity.environment,
+        }
+        program = await held.enter_async_context(run("fastapi_pool", environment))
+        await program.says("Uvicorn running on")
+        found = re.search(r"http://127\.0\.0\.1:\d+", "\n".join(program.said))
+        assert found is not None
+        session = await held.enter_async_context(aiohttp.ClientSession())
+        scene = Scene(postgres, running, topic, program, session, found[0], passwords)
+        await _until(scene.health, lambda told: bool(told[1]["listening"]))
+        yield scene
+        await session.close()
+        await program.end()  # uvicorn hands the signal on to itself when it is done
+        said = "\n".join(program.said)
+        assert "Application shutdown complete" in said
+        assert [password for password in passwords if password in said] == []
+
+
+async def test_two_users_take_turns_and_no_request_fails(scene: Scene) -> None:
+    old = scene.passwords[0]
+    async with scene.visitors() as visitors:
+        await visitors.see(lambda body: body["user"] == "shop_a")
+        new = fresh_password()
+        await scene.postgres.set_password("shop_b", new)
+        version = await scene.store("shop_b", new)
+        await visitors.see(lambda body: body["user"] == "shop_b")
+        await scene.gone("shop_a")
+        await scene.postgres.set_password("shop_a", fresh_password())
+        await visitors.see(lambda body: body["user"] == "shop_b")
+        told = await scene.fresh(version)
+
+    assert not await scene.postgres.admits("shop_a", old)
+    assert told == {"version": version, "problem": "", "listening": True, "listening_problem": ""}
+
+
+async def test_the_password_of_one_user_changes_and_no_request_fails(scene: Scene) -> None:
+    """Connections that are open outlive the change; none is made with the new password before the vault holds it."""
+    old, new = scene.passwords[0], fresh_password()
+    async with scene.visitors() as visitors:
+        await visitors.see(lambda body: body["user"] == "shop_a")
+        before = {body["connection"] for _, body in visitors.answers}
+        await scene.postgres.set_password("shop_a", new)
+        await visitors.see(lambda body: body["connection"] in before)
+        await scene.fresh(await scene.store("shop_a", new))
+        await visitors.see(lambda body: body["connection"] not in before)
+
+    assert not await scene.postgres.admits("shop_a", old)
+    assert await scene.postgres.admits("shop_a", new)
+
+
+async def test_credentials_that_the_database_refuses_are_not_used_and_health_says_so(scene: Scene) -> None:
+    async with scene.visitors() as visitors:
+        await visitors.see(lambda body: body["user"] == "shop_a")
+        _, before = await scene.health()
+        refused = await scene.store("shop_a", fresh_password())
+        health = await _until(scene.health, lambda found: found[0] != 200)
+        await visitors.see(lambda body: body["user"] == "shop_a")
+        await scene.postgres.set_password("shop_a", scene.passwords[-1])
+        await scene.fresh(refused)  # the notice comes again
+
+    assert health == (503, before | {"problem": "OperationalError"})
