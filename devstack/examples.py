@@ -12,8 +12,12 @@ from devstack.servicebus import Subscription
 COMMANDS = {
     "print_notices": "",
     "near_expiry": " CHANNEL=print DEFAULT_OWNER=platform@example.com",
+    "fastapi_pool": "",
 }
 """Each example, and the variables that it takes beside those of the file."""
+
+_BEFORE = {"fastapi_pool": ".venv/bin/python -m devstack.database "}
+"""What gives an example a database whose password is rotated."""
 
 
 def subscriptions() -> list[Subscription]:
@@ -43,10 +47,12 @@ def write(running: stack.Stack, path: Path) -> None:
 
 def commands(path: Path) -> str:
     """Return the commands that start the examples, one a line, for a shell in the checkout."""
-    return "\n".join(
-        f"  (. {shlex.quote(str(path))}; SUBSCRIPTION={_subscription(name)}{more} .venv/bin/python -m {name})"
-        for name, more in COMMANDS.items()
-    )
+    return "\n".join(f"  (. {shlex.quote(str(path))}; {_command(name)})" for name in COMMANDS)
+
+
+def _command(name: str) -> str:
+    variables = f"SUBSCRIPTION={_subscription(name)}{COMMANDS[name]}"
+    return f"{variables} {_BEFORE.get(name, '')}.venv/bin/python -m {name}"
 
 
 def _subscription(name: str) -> str:

@@ -59,12 +59,13 @@ class Program:
 
 
 @contextlib.asynccontextmanager
-async def run(module: str, environment: Mapping[str, str]) -> AsyncIterator[Program]:
-    """Start `python -m module` with nothing else in its environment, and kill it with the block."""
+async def run(module: str, environment: Mapping[str, str], *arguments: str) -> AsyncIterator[Program]:
+    """Start `python -m module` with its arguments and nothing else in its environment, and kill it with the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         module,
+        *arguments,
         cwd=stack.APP,
         env=stack.inherited() | {"PYTHONPATH": PATH} | dict(environment),
         stdout=asyncio.subprocess.PIPE,

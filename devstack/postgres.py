@@ -1,4 +1,4 @@
-"""A real PostgreSQL of one test module: passwords are checked (SCRAM), and everything is removed at the end.
+"""A real PostgreSQL for a while: passwords are checked (SCRAM), and everything is removed at the end.
 
 PostgreSQL refuses to run as root; there it runs as `nobody`, in a folder that belongs to nobody.
 """
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from psycopg import sql
 
 _ADMIN = "admin"
@@ -35,14 +34,12 @@ def programs() -> Path | None:
     return tools.parent if tools and (tools.parent / "postgres").exists() else None
 
 
-def required() -> Path:
-    """Return that folder; where there is none, skip the test, or fail it where the environment requires it."""
-    if (found := programs()) is not None:
-        return found
-    said = "examples/fastapi_pool on a real PostgreSQL: there is none; apt-get install postgresql"
-    if os.environ.get("REQUIRE_POSTGRES"):  # noqa: TID251 - the environment of who runs the tests
-        pytest.fail(said)
-    pytest.skip(said)
+class PostgresMissingError(Exception):
+    """There is none on this machine."""
+
+
+class PostgresFailedError(Exception):
+    """It did not start; the text is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +85,10 @@ class Postgres:
 
 @contextlib.asynccontextmanager
 async def serve() -> AsyncIterator[Postgres]:
-    """Make a cluster, serve it while the block runs, and remove it. Skips or fails without PostgreSQL."""
-    tools, who = required(), _who()
+    """Make a cluster, serve it while the block runs, and remove it. Raises the two errors above."""
+    tools, who = programs(), _who()
+    if tools is None:
+        raise PostgresMissingError("no PostgreSQL; apt-get install postgresql")
     with tempfile.TemporaryDirectory(prefix="postgres-") as temporary:
         folder, password = Path(temporary), secrets.token_hex(16)
         secret = folder / "password"
@@ -133,6 +132,7 @@ async def _start(program: Path, *arguments: object, who: Mapping[str, str]) -> a
         env=_ENVIRONMENT,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C in the terminal is not for it
         **({"extra_groups": [], **who} if who else {}),  # type: ignore[arg-type]
     )
 
@@ -140,20 +140,25 @@ async def _start(program: Path, *arguments: object, who: Mapping[str, str]) -> a
 async def _finish(program: Path, *arguments: object, who: Mapping[str, str]) -> None:
     process = await _start(program, *arguments, who=who)
     _, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
-    assert process.returncode == 0, said.decode()
+    if process.returncode:
+        raise PostgresFailedError(said.decode(errors="replace"))
 
 
 async def _ready(process: asyncio.subprocess.Process) -> None:
-    assert process.stderr is not None
     said = b""
-    async for line in process.stderr:
+    async for line in _pipe(process):
         said += line
         if b"ready to accept connections" in line:
             return
-    raise AssertionError(said.decode())
+    raise PostgresFailedError(said.decode(errors="replace"))
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:
-    assert process.stderr is not None
-    async for _ in process.stderr:
+    async for _ in _pipe(process):
         pass
+
+
+def _pipe(process: asyncio.subprocess.Process) -> asyncio.StreamReader:
+    if process.stderr is None:
+        raise PostgresFailedError("it was started without a pipe")
+    return process.stderr
