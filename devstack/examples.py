@@ -12,6 +12,7 @@ from devstack.servicebus import Subscription
 COMMANDS = {
     "print_notices": "",
     "near_expiry": " CHANNEL=print DEFAULT_OWNER=platform@example.com",
+    "file_worker": "",
     "fastapi_pool": "",
 }
 """Each example, and the variables that it takes beside those of the file."""
@@ -34,9 +35,15 @@ def environment(running: stack.Stack) -> dict[str, str]:
         "TOPIC": stack.TOPIC,
         "KEY_VAULTS": running.settings["KEY_VAULTS"],
         "OBJECT": seed.OBJECT,
+        "MOUNTED_FILE": str(mount(running) / seed.KEY),
         "SSL_CERT_FILE": str(running.bundle),
         **running.identity.environment,
     }
+
+
+def mount(running: stack.Stack) -> Path:
+    """Return the folder into which the local kubelet projects the demonstration's Secret."""
+    return running.folder / "mounted"
 
 
 def write(running: stack.Stack, path: Path) -> None:

@@ -1,8 +1,8 @@
 """`make up`: keep the stack running, deliver an event for every rotation, print commands to paste.
 
 Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, an
-environment for the examples, two events. Ports are fixed, so that pasted commands outlive a restart; `--free-ports`
-takes any. Ends with Ctrl-C.
+environment for the examples, two events, a mounted Secret. Ports are fixed, so that pasted commands outlive a restart;
+`--free-ports` takes any. Ends with Ctrl-C.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from devstack import eventgrid, examples, livepage, seed, stack
+from devstack import eventgrid, examples, kubelet, livepage, seed, stack
 from devstack.eventgrid import Schema, Subscription
 from devstack.host import HostFailedError, HostProcess, start_process
 from devstack.identity import VAULT
@@ -37,6 +37,17 @@ async def main(folder: Path, ports: stack.Ports, host_port: int, page_port: int)
         subscriptions = [*stack.SUBSCRIPTIONS, *examples.subscriptions()]
         running = await held.enter_async_context(stack.start(ports=ports, folder=folder, subscriptions=subscriptions))
         running.seed()
+        await held.enter_async_context(
+            kubelet.mount(
+                server=running.cluster.url,
+                token=running.kubelet_token,
+                ca_pem=running.authority.ca_pem,
+                namespace=seed.NAMESPACE,
+                pod=seed.PODS[0],
+                secret=seed.SECRET,
+                folder=examples.mount(running),
+            )
+        )
         host = await held.enter_async_context(
             start_process(stack.APP, stack.inherited() | running.environment, options=("--port", str(host_port)))
         )

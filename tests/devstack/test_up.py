@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
 import os
 import re
 import shutil
@@ -86,18 +88,24 @@ async def test_the_pasted_commands_rotate_a_secret_and_post_an_event(up: Up) -> 
 
 @needs_curl
 async def test_the_pasted_commands_start_examples_and_notices_reach_them(up: Up) -> None:
-    subscriptions = [name.replace("_", "-") for name in ("print_notices", "near_expiry")]
+    subscriptions = ("print-notices", "near-expiry", "file-worker")
     async with contextlib.AsyncExitStack() as held:
         commands = [next(line for line in up.printed.splitlines() if f"={name} " in line) for name in subscriptions]
-        printing, expiring = [await held.enter_async_context(_shell(command)) for command in commands]
+        printing, expiring, working = [await held.enter_async_context(_shell(command)) for command in commands]
         assert [await _line(each) for each in (printing, expiring)] == ["listening"] * 2
         await _paste(up.command("curl --cacert"))
         rotated = await _line(printing)
+        while not (job := await _line(working)).endswith(_signed(job, b"another value")):
+            assert job.endswith(_signed(job, b"the first value"))
         await _paste("curl -i" + up.printed.split("expires soon:\n  curl -i")[1].split("\n\n")[0])
         expires = await _line(expiring)
 
     assert "secret secret1 of kv-demo" in rotated
     assert expires == "A version in Key Vault expires soon"
+
+
+def _signed(job: str, key: bytes) -> str:
+    return hmac.new(key, job.partition(" by ")[0].encode(), hashlib.sha256).hexdigest()
 
 
 @contextlib.asynccontextmanager
@@ -123,4 +131,4 @@ async def test_the_files_for_other_programs_are_there(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "files").iterdir()}
 
     events = {"event.json", "near-expiry.json"}
-    assert names == {"ca-bundle.pem", "kubeconfig", "environment", "local.settings.json", *events}
+    assert names == {"ca-bundle.pem", "kubeconfig", "environment", "local.settings.json", "mounted", *events}
