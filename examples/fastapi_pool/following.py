@@ -10,6 +10,8 @@ from keyvault_fanout import Notice, SecretValue
 
 _log = logging.getLogger("fastapi_pool")
 
+_SOON = 30.0
+
 Renew = Callable[[SecretValue, str], Awaitable[None]]
 """Takes a value and its version into use, or raises."""
 
@@ -52,8 +54,17 @@ class Follower:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def watch(self, every: float) -> None:
+        """Look for ever, every so many seconds, and every half minute while there is a problem.
+
+        So a notice that was given up, or never came, costs time and nothing else.
+        """
+        while True:
+            await asyncio.sleep(min(every, _SOON) if self.problem else every)
+            await self._try()
+
     async def _try(self) -> None:
         try:
             await self.look()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next notice looks again
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody looks again
             _log.warning("the secret could not be taken into use: %s", type(error).__name__)

@@ -1,5 +1,6 @@
 """The routes, and what lives as long as the service."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any
 
 from azure.identity.aio import DefaultAzureCredential
 from azure.keyvault.secrets.aio import SecretClient
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 
 from fastapi_pool.database import Database
 from fastapi_pool.following import Follower
@@ -16,7 +17,10 @@ from keyvault_fanout import Bus, Interest, Listener
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the service is told. `bus` is a connection string, or else `namespace` a host, reached by identity."""
+    """What the service is told. `bus` is a connection string, or else `namespace` a host, reached by identity.
+
+    `look_every` is in seconds.
+    """
 
     database: str
     vault: str
@@ -24,6 +28,7 @@ class Settings:
     secret: str
     topic: str
     subscription: str
+    look_every: float
     bus: str = ""
     namespace: str = ""
 
@@ -39,6 +44,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         secret=environ["DATABASE_SECRET"],
         topic=environ["TOPIC"],
         subscription=environ["SUBSCRIPTION"],
+        look_every=float(environ.get("LOOK_EVERY", "900")),
         bus=connection_string,
         namespace="" if connection_string else environ["SERVICE_BUS_NAMESPACE"],
     )
@@ -67,7 +73,10 @@ def build(settings: Settings) -> FastAPI:
             await follower.look()
             await held.enter_async_context(listener)
             state.update(follower=follower, listener=listener)
+            watching = asyncio.create_task(follower.watch(settings.look_every))
             yield
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     app = FastAPI(title="A shop", lifespan=lifespan)
 
@@ -80,11 +89,13 @@ def build(settings: Settings) -> FastAPI:
         return {"user": row[0], "connection": row[1]} if row else {}
 
     @app.get("/healthz")
-    async def health(response: Response) -> dict[str, Any]:
-        """Tell how fresh the credentials are. 503 where a newer version is there and cannot be used."""
+    async def health() -> dict[str, Any]:
+        """Tell how fresh the credentials are.
+
+        A newer version that cannot be used is a `problem` for an alert: no probe should take away what works.
+        """
         follower: Follower = state["follower"]
         listener: Listener = state["listener"]
-        response.status_code = 503 if follower.problem else 200
         connection = listener.health()
         return {
             "version": database.version,

@@ -92,15 +92,16 @@ class Scene:
         """Make the version in the vault and tell of it; return it."""
         return await rotate(self.running, self.topic, user, password, self.passwords)
 
-    async def health(self) -> tuple[int, dict[str, Any]]:
+    async def health(self) -> dict[str, Any]:
         """Ask the service how it is."""
         async with self.session.get(f"{self.url}/healthz") as response:
-            return response.status, await response.json()
+            assert response.status == 200
+            told: dict[str, Any] = await response.json()
+            return told
 
     async def fresh(self, version: str) -> dict[str, Any]:
         """Wait until the service uses a version, and return what it says of its health."""
-        _, told = await _until(self.health, lambda found: found[0] == 200 and found[1]["version"] == version)
-        return told
+        return await _until(self.health, lambda told: not told["problem"] and told["version"] == version)
 
     async def gone(self, user: str) -> None:
         """Wait until a user has no connection left."""
@@ -173,7 +174,7 @@ async def scene(postgres: Postgres) -> AsyncIterator[Scene]:
         assert found is not None
         session = await held.enter_async_context(aiohttp.ClientSession())
         scene = Scene(postgres, running, topic, program, session, found[0], passwords)
-        await _until(scene.health, lambda told: bool(told[1]["listening"]))
+        await _until(scene.health, lambda told: bool(told["listening"]))
         yield scene
         await session.close()
         await program.end()  # uvicorn hands the signal on to itself when it is done
@@ -217,14 +218,44 @@ async def test_the_password_of_one_user_changes_and_no_request_fails(scene: Scen
 async def test_credentials_that_the_database_refuses_are_not_used_and_health_says_so(scene: Scene) -> None:
     async with scene.visitors() as visitors:
         await visitors.see(lambda body: body["user"] == "shop_a")
-        _, before = await scene.health()
+        before = await scene.health()
         refused = await scene.store("shop_a", fresh_password())
-        health = await _until(scene.health, lambda found: found[0] != 200)
+        health = await _until(scene.health, lambda told: bool(told["problem"]))
         await visitors.see(lambda body: body["user"] == "shop_a")
         await scene.postgres.set_password("shop_a", scene.passwords[-1])
         await scene.fresh(refused)  # the notice comes again
 
-    assert health == (503, before | {"problem": "OperationalError"})
+    assert health == before | {"problem": "OperationalError"}
+
+
+async def test_a_service_whose_first_credentials_are_refused_does_not_start_and_shows_no_password(
+    postgres: Postgres,
+) -> None:
+    refused = fresh_password()
+    await postgres.set_password("shop_a", fresh_password())
+    async with stack.start(subscriptions=[SUBSCRIPTION]) as running:
+        running.vault.set_secret(SECRET, json.dumps({"username": "shop_a", "password": refused}))
+        login = {"DATABASE_URL": postgres.url, "DATABASE_SECRET": SECRET}
+        async with run("fastapi_pool", environment(running) | login) as program:
+            assert await program.ended() == 3
+
+    assert any("password authentication failed" in line for line in program.said)
+    assert refused not in "\n".join(program.said)
+
+
+async def test_without_a_bus_a_rotation_is_seen_by_looking(postgres: Postgres) -> None:
+    async with stack.start(subscriptions=[SUBSCRIPTION]) as running:
+        login = {"DATABASE_URL": postgres.url, "DATABASE_SECRET": SECRET, "LOOK_EVERY": "0.2"}
+        nowhere = {"SERVICE_BUS": "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b"}
+        for user in ("shop_a", "shop_b"):
+            await postgres.set_password(user, user)
+        running.vault.set_secret(SECRET, json.dumps({"username": "shop_a", "password": "shop_a"}))
+        async with run("fastapi_pool", environment(running) | login | nowhere) as program:
+            await program.says("Uvicorn running on")
+            assert await _until(lambda: postgres.connections("shop_a"), bool)
+            running.vault.set_secret(SECRET, json.dumps({"username": "shop_b", "password": "shop_b"}))
+            assert await _until(lambda: postgres.connections("shop_b"), bool)
+            await _until(lambda: postgres.connections("shop_a"), lambda count: count == 0)
 
 
 @pytest.mark.usefixtures("postgres")
