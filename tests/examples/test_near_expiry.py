@@ -24,6 +24,7 @@ from shared import notice
 from shared.event import EventKind, VaultEvent
 from shared.model import ObjectType, VaultObject
 from tests.client.notices import message as as_message
+from tests.edges.certificates import build_certificate
 from tests.examples import mailbox as mailboxes
 from tests.examples.mailbox import Mailbox
 from tests.examples.program import Program, run
@@ -84,9 +85,11 @@ async def tell(running: stack.Stack, *events: VaultEvent) -> None:
         await sender.send_messages([as_message(one) for one in told])
 
 
-def event(name: str, version: str, kind: EventKind = EventKind.NEAR_EXPIRY) -> VaultEvent:
+def event(
+    name: str, version: str, kind: EventKind = EventKind.NEAR_EXPIRY, type_: ObjectType = ObjectType.SECRET
+) -> VaultEvent:
     """Build the event that something expires."""
-    about = VaultObject(vault=stack.VAULT, type=ObjectType.SECRET, name=name)
+    about = VaultObject(vault=stack.VAULT, type=type_, name=name)
     return VaultEvent(id=f"{kind}-{version}", kind=kind, object=about, version=version, time=NOW, expires=NOW)
 
 
@@ -122,6 +125,25 @@ async def test_the_owner_by_the_tag_is_told_once_and_no_value_is_read(running: s
     assert {request.operation for request in running.vault.reads} == {"list versions"}
     assert not running.bus.messages(SUBSCRIPTION)
     no_secret(program)
+
+
+async def test_certificates_and_keys_have_owners_too(running: stack.Stack, chat: Chat) -> None:
+    pem = build_certificate("www.example.com").pem
+    certificate = running.vault.import_certificate("www", pem=pem, tags={"owner": "web-team@example.com"})
+    key = running.vault.set_key("signing")
+    async with run("near_expiry", environment(running, chat)) as program:
+        await tell(
+            running, event("www", certificate, type_=ObjectType.CERT), event("signing", key, type_=ObjectType.KEY)
+        )
+        await chat.until(2)
+        assert await program.end() == 0
+
+    told = {facts(one)["Object"]: facts(one)["Owner"] for one in chat.posted}
+    assert told == {
+        f"cert www of {stack.VAULT}": "web-team@example.com",
+        f"key signing of {stack.VAULT}": "platform@example.com",
+    }
+    assert [line for line in program.said if "is not known" in line] == []
 
 
 async def test_a_vault_that_denies_leaves_the_default_owner(running: stack.Stack, chat: Chat) -> None:
