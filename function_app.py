@@ -1,5 +1,7 @@
 """What wakes us: triggers only. The work is in `shared`; what each setting means is in docs/configuration.md."""
 
+import os
+
 import azure.functions as func
 
 from shared import wiring
@@ -40,3 +42,33 @@ async def sweep(timer: func.TimerRequest) -> None:
     """Find what no event told: once per app, however many instances there are (the host's own lease)."""
     del timer
     await fanout.sweep()
+
+
+if fanout.operator_http:  # imported and declared only where it is wanted: it is a door, and takes time to load
+    from fanout import over_http
+
+    operator = over_http.Operator(os.environ)
+
+    @app.function_name("operator_plan")
+    @app.route("plan", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+    async def operator_plan(req: func.HttpRequest) -> func.HttpResponse:
+        """Say what would be done about an object, to each target, and why."""
+        return func.HttpResponse(**await operator.look("plan", req.params))
+
+    @app.function_name("operator_status")
+    @app.route("status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+    async def operator_status(req: func.HttpRequest) -> func.HttpResponse:
+        """Say which targets hold the newest versions, which pods show them, and what waits."""
+        return func.HttpResponse(**await operator.look("status", req.params))
+
+    @app.function_name("operator_doctor")
+    @app.route("doctor", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+    async def operator_doctor(req: func.HttpRequest) -> func.HttpResponse:
+        """Look at each hop with the app's own identity."""
+        return func.HttpResponse(**await operator.look("doctor", req.params))
+
+    @app.function_name("operator_refresh")
+    @app.route("refresh", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+    async def operator_refresh(req: func.HttpRequest) -> func.HttpResponse:
+        """Bring an object to its targets now."""
+        return func.HttpResponse(**await operator.refresh(req.headers.get("content-type", ""), req.get_body()))

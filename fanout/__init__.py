@@ -1,4 +1,6 @@
-"""The operator's command: `python -m fanout`. It runs on a person's machine and is not deployed.
+"""The operator's command: `python -m fanout`. It runs on a person's machine.
+
+Of it, Azure gets what the app can be asked over HTTP.
 
     environment     the app's own settings, from the environment or a file
     abreast         several at once, one after another
@@ -19,6 +21,7 @@
     rollback/       bring an older value back, in the vault
     deadletters/    what Event Grid and the job queue gave up on: list it, replay it
     live/           a page that shows rotations as the topic tells of them
+    over_http       some of the commands, asked of the deployed app
 
 It uses `shared` as function_app.py does; nothing there knows this package.
 """

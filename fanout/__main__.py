@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command and return its exit code. Without arguments they are the process's own."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     level = logging.INFO if arguments.verbose else logging.ERROR
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("azure").setLevel(max(level, logging.WARNING))  # at INFO it logs every request
@@ -69,24 +69,25 @@ def _print(text: str, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; what was parsed has the sub-command as `command`."""
+    whole = argparse.ArgumentParser(
         prog="fanout" if Path(sys.argv[0]).name == "fanout" else "python -m fanout",
         description="Operate Key Vault Fan-out. The settings are the app's own: the environment, or --settings.",
         epilog="Exit codes: 0 all is well; 1 something is not, and is named; 2 usage or settings are wrong, nothing "
         "was done; 130 interrupted.",
     )
-    parser.add_argument(
+    whole.add_argument(
         "--settings",
         type=Path,
         metavar="FILE",
         help="read settings from the Values of a file like local.settings.json; they go before the environment",
     )
-    parser.add_argument("--verbose", action="store_true", help="show the flow's own log lines on stderr")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    whole.add_argument("--verbose", action="store_true", help="show the flow's own log lines on stderr")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_to(commands)
-    return parser
+    return whole
 
 
 if __name__ == "__main__":

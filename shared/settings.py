@@ -47,6 +47,7 @@ NAMES = (
     "RESTART_BUDGET",
     "TOPIC_TIMEOUT_SECONDS",
     "METRICS_OBJECT_NAMES",
+    "OPERATOR_HTTP",
 )
 """The settings that this package reads. The host's own (FUNCTIONS_WORKER_RUNTIME, AzureWebJobsStorage) are not here."""
 
@@ -108,6 +109,8 @@ class Settings:
     """Seconds for one vault read with its retries."""
     metrics_name_objects: bool = False
     """Whether one metric names each object of the vaults."""
+    operator_http: bool = False
+    """Whether an operator may ask over HTTP."""
     topic_timeout: float = 5.0
     """Seconds for one send. Kept back from the deadline, so that what was written can still be told."""
 
@@ -137,6 +140,7 @@ class Settings:
             vault_timeout=_seconds(environ, "VAULT_TIMEOUT_SECONDS", default=8.0, low=1.0, high=20.0),
             topic_timeout=topic_timeout,
             metrics_name_objects=_switch(environ, "METRICS_OBJECT_NAMES", default=False),
+            operator_http=_switch(environ, "OPERATOR_HTTP", default=False),
         )
 
 

@@ -44,6 +44,11 @@ class Fanout:
         """The queue that Event Grid delivers to; empty where it calls the function."""
         return self._settings.bus.events
 
+    @property
+    def operator_http(self) -> bool:
+        """Whether an operator may ask over HTTP."""
+        return self._settings.operator_http
+
     async def handle(self, payload: str) -> None:
         """Handle one delivery of Event Grid's. Raises what has to be tried again (see `Pipeline.handle`)."""
         await self._assembly().pipeline.handle(payload)

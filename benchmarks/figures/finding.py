@@ -152,7 +152,7 @@ FIGURE = Figure(
     bound=(
         "not the app: its CPU for an event is the same with 10,000 classes on a real server and a sixth more on the "
         "devstack. The declarations are at hand by name, kept by a watch, and one list of a single object verifies "
-        "them (docs/decisions/0011). From event to end the real server takes some 7 to 9 ms more at 10,000. That is "
+        "them (decision 11). From event to end the real server takes some 7 to 9 ms more at 10,000. That is "
         "waiting for the server; which part of it is not established: that list by itself, on a server at rest, takes "
         "3.0 ms with 10 classes and 3.6 ms with 10,000. The cases of the real server come one after the other, "
         "because one server has one set of classes, so drift is in them. The devstack looks through all of its "

@@ -63,7 +63,7 @@ FIGURE = Figure(
     aim="exactly 1 per object, version and group of clusters, whatever the number of targets",
     bound=(
         "nothing: clusters that look at the same time share one read, which begins after their Secrets were read "
-        "(docs/decisions/0002). The first event of a process is not counted: clusters that still open connections "
+        "(decision 2). The first event of a process is not counted: clusters that still open connections "
         "wait only 0.2 s for one another, and a late one reads by itself."
     ),
     run=run,

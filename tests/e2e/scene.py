@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -189,14 +189,19 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def play(provider: Mapping[str, object] | None = None, **changes: str) -> AsyncIterator[Scene]:
-    """Start everything; `changes` are settings of the app, `provider` is what its cluster's entry says of flags."""
+async def play(
+    provider: Mapping[str, object] | None = None, options: Sequence[str] = (), **changes: str
+) -> AsyncIterator[Scene]:
+    """Start everything; `changes` are settings of the app, `provider` is what its cluster's entry says of flags.
+
+    `options` are the host's.
+    """
     clock = AheadClock()
     async with stack.start(clock=clock) as running:
         (cluster,) = json.loads(running.environment["CLUSTERS"])
         clusters = {"CLUSTERS": json.dumps([cluster | ({"provider": provider} if provider else {})])}
         environment = stack.inherited() | running.environment | clusters | changes
-        async with start_process(stack.APP, environment) as host, aiohttp.ClientSession() as session:
+        async with start_process(stack.APP, environment, options=options) as host, aiohttp.ClientSession() as session:
             scene = Scene(running, host, session, clock)
             scene.reset()
             yield scene

@@ -67,12 +67,42 @@ def test_azure_gets_what_runs_and_nothing_else() -> None:
     package = _package()
 
     assert {path.partition("/")[0] for path in package} == {
+        "fanout",
         "function_app.py",
         "host.json",
         "requirements.txt",
         "shared",
     }
-    assert [path for path in package if path.startswith("shared/") and not path.endswith(".py")] == []
+    assert [path for path in package if "/" in path and not path.endswith(".py")] == []
+
+
+def test_of_the_operators_command_azure_gets_what_it_serves_over_http_and_nothing_else(tmp_path: Path) -> None:
+    _copy(tmp_path)
+    done = _python(tmp_path, _SERVED)
+
+    assert done.returncode == 0, done.stderr
+    served = {Path(file).relative_to(tmp_path).as_posix() for file in json.loads(done.stdout)}
+    assert served == {path for path in _package() if path.startswith("fanout/")}
+
+
+def _copy(folder: Path) -> None:
+    """Put what Azure gets into a folder."""
+    for path in _package():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(stack.APP / path, folder / path)
+
+
+def _python(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run code beside that copy, with the settings of the sample."""
+    sample = json.loads((stack.APP / "local.settings.sample.json").read_text(encoding="utf-8"))["Values"]
+    return subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, "-I", "-B", "-c", code, str(folder)],
+        cwd=folder,
+        env=stack.inherited() | {name: value for name, value in sample.items() if value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_what_lies_about_in_a_checkout_is_not_uploaded() -> None:
@@ -89,12 +119,20 @@ def test_what_lies_about_in_a_checkout_is_not_uploaded() -> None:
         assert ignored.match_file(path), path
 
 
+_SERVED = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import fanout.over_http
+print(json.dumps([module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "fanout"]))
+"""
+
 _LOAD = """
 import importlib, json, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
-import function_app, shared
-for found in pkgutil.walk_packages(shared.__path__, "shared."):
-    importlib.import_module(found.name)
+import fanout, function_app, shared
+for package in (fanout, shared):
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(found.name)
 names = [function.get_function_name() for function in function_app.app.get_functions()]
 files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
 print(json.dumps([names, sorted(file for file in files if file)]))
@@ -103,21 +141,11 @@ print(json.dumps([names, sorted(file for file in files if file)]))
 
 def test_the_package_loads_alone_with_the_packages_that_it_names(tmp_path: Path) -> None:
     """Every module is imported from a copy; whatever that brings in belongs to the copy, Python or requirements.txt."""
-    for path in _package():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(stack.APP / path, tmp_path / path)
-    sample = json.loads((stack.APP / "local.settings.sample.json").read_text(encoding="utf-8"))["Values"]
+    _copy(tmp_path)
     named = [pin.name for pin in _locked("requirements.txt") if pin.marker is None or pin.marker.evaluate()]
     allowed = {str(path.locate()) for name in named for path in metadata.files(name) or ()}
 
-    done = subprocess.run(  # noqa: S603 - this Python
-        [sys.executable, "-I", "-B", "-c", _LOAD, str(tmp_path)],
-        cwd=tmp_path,
-        env=stack.inherited() | {name: value for name, value in sample.items() if value},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _python(tmp_path, _LOAD)
 
     assert done.returncode == 0, done.stderr
     names, files = json.loads(done.stdout)

@@ -65,6 +65,7 @@ DEFAULTS: dict[str, Callable[[settings.Settings], object]] = {
     "RESTART_BUDGET": lambda parsed: parsed.pace.budget,
     "TOPIC_TIMEOUT_SECONDS": lambda parsed: parsed.topic_timeout,
     "METRICS_OBJECT_NAMES": lambda parsed: parsed.metrics_name_objects,
+    "OPERATOR_HTTP": lambda parsed: parsed.operator_http,
 }
 
 

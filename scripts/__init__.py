@@ -1,0 +1,1 @@
+"""What is run from a checkout now and then, and by nothing else."""
