@@ -1,0 +1,104 @@
+"""Something that is made from a secret, and made anew when that changes: a connection pool, a client."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, Self, TypeVar
+
+from keyvault_fanout.calling import call, describe
+from keyvault_fanout.kept import KeptSecret
+from keyvault_fanout.value import SecretValue
+
+T = TypeVar("T")
+_log = logging.getLogger("keyvault_fanout")
+
+
+@dataclass(slots=True)
+class _Made(Generic[T]):
+    thing: T
+    users: int = 0
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Renewed(Generic[T]):
+    """One thing at a time, made from the newest value.
+
+        pool = Renewed(password, make=connect, close=lambda pool: pool.close())
+        async with pool:
+            async with pool.use() as connections:
+                ...
+
+    `make` returns a new one that works: it should try the value, because where it raises, the old thing stays in use
+    and `make` is tried again, at the secret's pace (`health().failing` of the secret names it). The old thing is closed
+    when its last user has left, or `grace` seconds after the new one was there. Both may be async or blocking.
+    """
+
+    def __init__(
+        self,
+        secret: KeptSecret,
+        *,
+        make: Callable[[SecretValue], Awaitable[T] | T],
+        close: Callable[[T], Awaitable[object] | object],
+        grace: float = 30.0,
+    ) -> None:
+        self._secret = secret
+        self._make, self._close, self._grace = make, close, grace
+        self._made: _Made[T] | None = None
+        self._used: SecretValue | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def use(self) -> AsyncIterator[T]:
+        """Give the thing for the time of the block: it is not closed meanwhile, but for the end of `grace`."""
+        made = self._made
+        if made is None:
+            raise RuntimeError("expected `async with` around the Renewed first")
+        made.users += 1
+        try:
+            yield made.thing
+        finally:
+            made.users -= 1
+            if not made.users:
+                made.left.set()
+
+    async def __aenter__(self) -> Self:
+        """Make the first one. Raises what `make` raises."""
+        self._secret.on_change(self._renew)
+        try:
+            await self._renew(self._secret.current())
+        except BaseException:
+            self._secret.off_change(self._renew)
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._secret.off_change(self._renew)
+        made, self._made = self._made, None
+        for task in tuple(self._closing):
+            await task
+        if made is not None:
+            await self._end(made)
+
+    async def _renew(self, value: SecretValue) -> None:
+        if self._used is not None and self._used == value:
+            return
+        thing = await call(self._make, value)
+        old, self._made, self._used = self._made, _Made(thing), value
+        if old is not None:
+            task = asyncio.create_task(self._end(old))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _end(self, made: _Made[T]) -> None:
+        """Close it once nobody uses it, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
+                while made.users:
+                    made.left.clear()
+                    await made.left.wait()
+        try:
+            await call(self._close, made.thing)
+        except Exception as error:  # noqa: BLE001 - the new one is in use
+            _log.warning("what was made of an old value did not close: %s", describe(error))

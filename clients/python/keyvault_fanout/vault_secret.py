@@ -1,0 +1,105 @@
+"""A secret that is read from Key Vault, and again when a notice says that there is a newer version."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+from keyvault_fanout.interest import Interest
+from keyvault_fanout.kept import KeptSecret, UnreadableError, utc_now
+from keyvault_fanout.listener import Listener
+from keyvault_fanout.notice import Notice
+from keyvault_fanout.pace import Pace
+from keyvault_fanout.value import SecretValue
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets.aio import SecretClient
+
+_LONGEST_WISH = 600.0
+_WHY = {
+    HTTPStatus.UNAUTHORIZED: "the vault takes no token of this identity (401)",
+    HTTPStatus.FORBIDDEN: "the vault refuses (403): the role Key Vault Secrets User or a firewall, or it is disabled",
+    HTTPStatus.NOT_FOUND: "there is no such secret in the vault (404)",
+    HTTPStatus.TOO_MANY_REQUESTS: "the vault asks for patience (429)",
+}
+
+
+class VaultSecret(KeptSecret):
+    """The newest version of a secret, through a `SecretClient` of `azure.keyvault.secrets.aio`, which stays yours.
+
+        async with SecretClient("https://kv-shop.vault.azure.net", credential) as client:
+            async with VaultSecret(client, "db-password", listener=listener) as password:
+                connect(password.current().text())
+
+    A notice about a version that is, or was, held here costs no read. For another one it is read after a random part of
+    `jitter` seconds, because every instance is told at the same moment; several notices lead to one read. Every `poll`
+    seconds, and whenever the listener is connected again, it is read all the same. What cannot be read is tried again
+    at `pace`, or when the vault says; the last value is held meanwhile, and `health()` is stale.
+    It takes the role *Key Vault Secrets User*. `first` is how many seconds the first value may take, `timeout` one
+    read; `vault` is the vault's name where its host does not begin with it.
+    """
+
+    def __init__(
+        self,
+        client: "SecretClient",
+        name: str,
+        *,
+        vault: str = "",
+        listener: Listener | None = None,
+        jitter: float = 5.0,
+        poll: float = 3600.0,
+        first: float = 60.0,
+        timeout: float = 20.0,
+        pace: Pace | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        host = urlsplit(client.vault_url).hostname or ""
+        self.vault, self.object = vault.lower() or host.partition(".")[0].lower(), name.lower()
+        self._client, self._name, self._timeout = client, name, timeout
+        super().__init__(
+            f"secret {name}",
+            listener=listener,
+            interest=Interest(object_type="secret", object=name),
+            jitter=jitter,
+            poll=poll,
+            first=first,
+            pace=pace,
+            now=now,
+        )
+
+    async def _hear(self, notice: Notice) -> None:
+        if notice.vault == self.vault and self._holding.is_news(notice.version):
+            self._holding.tell(notice.version, self._now())
+            self._woken.set()
+
+    async def _read(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                # The pace is ours, and a redirect would carry the answer's question elsewhere.
+                found = await self._client.get_secret(self._name, retry_total=0, permit_redirects=False)
+        except TimeoutError:
+            raise UnreadableError(f"the vault says nothing for {self._timeout:g} seconds") from None
+        except AzureError as error:
+            raise _explained(error) from None
+        if found.value is None:
+            raise UnreadableError("the vault answered without a value")
+        self._holding.read(SecretValue(found.value.encode()), self._now())
+        self._holding.adopt(found.properties.version or "")
+
+
+def _explained(error: AzureError) -> UnreadableError:
+    """Return why, by the status alone: an answer's own words may quote anything."""
+    if isinstance(error, ClientAuthenticationError):
+        return UnreadableError("no token, or one that the vault does not take")
+    if not isinstance(error, HttpResponseError) or error.status_code is None:
+        return UnreadableError(f"the vault is not reached ({type(error).__name__})")
+    response: Any = error.response  # of some transport
+    wish = str(response.headers.get("Retry-After", "")) if response is not None else ""
+    after = min(float(wish), _LONGEST_WISH) if wish.isascii() and wish.isdigit() and len(wish) < 10 else 0.0  # noqa: PLR2004 - digits
+    status = error.status_code
+    why = _WHY.get(HTTPStatus(status), "") if status in set(HTTPStatus) else ""
+    return UnreadableError(why or f"the vault answers {status}", after=after)

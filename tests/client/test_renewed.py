@@ -1,0 +1,141 @@
+"""Renewed: one thing made of the newest value, swapped while others use it."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+import pytest
+
+from keyvault_fanout import Renewed, SecretFile, SecretValue
+from tests.client.eventually import eventually
+from tests.client.keeping import MARK, QUICK, Mount
+
+
+@dataclass
+class Pool:
+    """What is made of a value."""
+
+    of: str
+    closed: bool = False
+
+
+@dataclass
+class Factory:
+    """Makes pools, and refuses some values."""
+
+    made: list[Pool] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+
+    async def make(self, value: SecretValue) -> Pool:
+        """Make a pool. Raises for a value that is refused."""
+        if value.text() in self.refused:
+            raise ConnectionError(value.text())
+        self.made.append(Pool(value.text()))
+        return self.made[-1]
+
+    async def close(self, pool: Pool) -> None:
+        """Close a pool."""
+        pool.closed = True
+
+
+@pytest.fixture
+def mount(tmp_path_factory: pytest.TempPathFactory) -> Mount:
+    """A mounted Secret."""
+    mount = Mount(tmp_path_factory.mktemp("mounted"))
+    mount.project(f"{MARK}-1")
+    return mount
+
+
+def kept(mount: Mount) -> SecretFile:
+    """Return a file that is looked at all the time."""
+    return SecretFile(mount.file, poll=0.01, pace=QUICK)
+
+
+async def test_a_new_value_makes_a_new_one_and_closes_the_old_one_when_its_last_user_has_left(mount: Mount) -> None:
+    factory = Factory()
+    async with kept(mount) as secret, Renewed(secret, make=factory.make, close=factory.close) as renewed:
+        async with renewed.use() as old:
+            mount.project(f"{MARK}-2")
+            await eventually(lambda: len(factory.made) == 2)
+            async with renewed.use() as new:
+                assert (old.of, new.of) == (f"{MARK}-1", f"{MARK}-2")
+            assert not old.closed
+        await eventually(lambda: old.closed)
+        assert not new.closed
+    assert new.closed
+
+
+async def test_after_the_grace_the_old_one_is_closed_under_its_user(mount: Mount) -> None:
+    factory = Factory()
+    async with (
+        kept(mount) as secret,
+        Renewed(secret, make=factory.make, close=factory.close, grace=0) as renewed,
+        renewed.use() as old,
+    ):
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: old.closed)
+
+
+async def test_one_that_cannot_be_made_leaves_the_old_one_in_use_and_is_tried_again(
+    mount: Mount, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "keyvault_fanout")
+    factory = Factory(refused={f"{MARK}-2"})
+    async with kept(mount) as secret, Renewed(secret, make=factory.make, close=factory.close) as renewed:
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.health().failing)
+        async with renewed.use() as still:
+            assert (still.of, still.closed) == (f"{MARK}-1", False)
+        factory.refused.clear()
+        await eventually(lambda: len(factory.made) == 2)
+        await eventually(lambda: not secret.health().failing)
+    assert "ConnectionError" in caplog.text
+    assert MARK not in caplog.text
+
+
+async def test_the_first_one_is_made_at_the_start_or_the_start_fails(mount: Mount) -> None:
+    factory = Factory(refused={f"{MARK}-1"})
+    async with kept(mount) as secret:
+        renewed = Renewed(secret, make=factory.make, close=factory.close)
+        with pytest.raises(ConnectionError):
+            await renewed.__aenter__()
+
+
+async def test_many_users_at_once_never_get_a_closed_one(mount: Mount) -> None:
+    factory, seen = Factory(), list[bool]()
+
+    async def work(renewed: Renewed[Pool]) -> None:
+        while len(factory.made) < 4:
+            async with renewed.use() as pool:
+                await asyncio.sleep(0)
+                seen.append(pool.closed)
+            await asyncio.sleep(0)
+
+    async with kept(mount) as secret, Renewed(secret, make=factory.make, close=factory.close) as renewed:
+        users = [asyncio.create_task(work(renewed)) for _ in range(10)]
+        for number in (2, 3, 4):
+            mount.project(f"{MARK}-{number}")
+            await eventually(lambda number=number: len(factory.made) >= number)  # type: ignore[misc]
+        await asyncio.gather(*users)
+
+    assert seen
+    assert not any(seen)
+
+
+async def test_a_blocking_factory_will_do(mount: Mount) -> None:
+    closed: list[str] = []
+    async with (
+        kept(mount) as secret,
+        Renewed(secret, make=SecretValue.text, close=closed.append) as renewed,
+        renewed.use() as thing,
+    ):
+        assert thing == f"{MARK}-1"
+    assert closed == [f"{MARK}-1"]
+
+
+async def test_it_is_used_within_its_block_only(mount: Mount) -> None:
+    renewed = Renewed(kept(mount), make=SecretValue.text, close=lambda _: None)
+
+    with pytest.raises(RuntimeError, match="async with"):
+        async with renewed.use():
+            pass

@@ -1,0 +1,193 @@
+"""SecretFile: a mounted file, how its change is seen, and what a notice about it means."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyvault_fanout import Interest, NoValueYetError, SecretFile
+from keyvault_fanout.secret_file import LARGEST
+from tests.builders import ABOUT
+from tests.client.conftest import PATH, Scene
+from tests.client.eventually import eventually
+from tests.client.keeping import MARK, QUICK, Mount
+from tests.client.notices import NOW, TARGET, converged, new_version, refreshed
+
+FOREVER = 3600.0
+MINE = Interest(namespace=TARGET.namespace, secret=TARGET.secret)
+SOON = datetime.now(UTC) + timedelta(hours=1)
+"""When a version was made that no file of these tests is younger than."""
+
+BEFORE = (NOW - timedelta(hours=1)).timestamp()
+AFTER = (NOW + timedelta(seconds=2)).timestamp()
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Mount:
+    """A mounted Secret, projected an hour before the notices of these tests were told of."""
+    mount = Mount(tmp_path / "mounted")
+    mount.project(f"{MARK}-1", at=BEFORE)
+    return mount
+
+
+def kept(mount: Mount, **options: Any) -> SecretFile:
+    """Return a file that is looked at by itself once an hour."""
+    return SecretFile(mount.file, **{"poll": FOREVER, "pace": QUICK, **options})
+
+
+async def test_a_swapped_symlink_is_seen_without_a_poll(mount: Mount) -> None:
+    seen: list[str] = []
+    async with kept(mount) as secret:
+        assert secret.current().text() == f"{MARK}-1"
+        secret.on_change(lambda value: seen.append(value.text()))
+
+        def swapped() -> list[str]:
+            """Swap again and again: the watch of a folder begins beside the first read."""
+            mount.project(f"{MARK}-2")
+            return seen
+
+        await eventually(swapped)
+
+        assert secret.current().text() == f"{MARK}-2"
+    assert seen == [f"{MARK}-2"]
+
+
+async def test_the_poll_sees_it_too(mount: Mount) -> None:
+    async with kept(mount, poll=0.02) as secret:
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.current().text() == f"{MARK}-2")
+
+
+async def test_equal_bytes_are_no_change(mount: Mount) -> None:
+    seen: list[object] = []
+    async with kept(mount, poll=0.01) as secret:
+        secret.on_change(seen.append)
+        mount.project(f"{MARK}-1")
+        checked = secret.health().checked
+        await eventually(lambda: secret.health().checked != checked)
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: seen)
+
+    assert len(seen) == 1
+
+
+async def test_after_a_notice_the_version_is_known_once_the_file_really_changes(mount: Mount, scene: Scene) -> None:
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE) as secret:
+        await scene.tell(refreshed("v2"))
+        await eventually(lambda: secret.health().told == "v2")
+
+        assert (secret.version, secret.health().stale) == ("", False), "the kubelet has time"
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.version == "v2")
+        assert secret.current().text() == f"{MARK}-2"
+        assert (secret.vault, secret.object) == (ABOUT.vault, ABOUT.name)
+        assert secret.health().told == ""
+
+
+async def test_a_kubelet_that_is_faster_than_the_notice_is_believed(mount: Mount, scene: Scene) -> None:
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE, poll=0.02) as secret:
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.current().text() == f"{MARK}-2")
+        await scene.tell(refreshed("v2", at=SOON))
+        await eventually(lambda: secret.version == "v2")
+
+
+async def test_a_file_that_is_younger_than_the_version_holds_it(mount: Mount, scene: Scene) -> None:
+    """The instance started after the rotation, and the notice waited in the subscription."""
+    mount.project(f"{MARK}-2", at=AFTER)
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE) as secret:
+        await scene.tell(refreshed("v2"))
+        await eventually(lambda: secret.version == "v2")
+
+
+async def test_a_file_that_never_changes_is_stale_after_a_while_and_holds_up_no_other_notice(
+    mount: Mount, scene: Scene
+) -> None:
+    later = datetime.now(UTC)
+    async with (
+        scene.listener() as listener,
+        kept(mount, listener=listener, interest=MINE, wait=60, now=lambda: later) as secret,
+    ):
+        await scene.tell(refreshed("v2"))
+        await eventually(lambda: secret.health().told == "v2" and not scene.broker.messages(PATH))
+        assert not secret.health().stale
+        later += timedelta(seconds=61)
+
+        assert secret.health().stale
+        assert "told of version v2, and the file has not changed" in secret.health().reason
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: not secret.health().stale)
+        assert secret.version == "v2"
+
+
+async def test_a_notice_about_an_older_state_or_version_changes_nothing(mount: Mount, scene: Scene) -> None:
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE) as secret:
+        for version, resource_version in (("v1", "8"), ("v2", "9")):
+            await scene.tell(refreshed(version, resource_version=resource_version, at=SOON))
+            await eventually(lambda version=version: secret.health().told == version)  # type: ignore[misc]
+            mount.project(f"{MARK}-{version}")
+            await eventually(lambda version=version: secret.version == version)  # type: ignore[misc]
+        await scene.tell(refreshed("v0", resource_version="7"), refreshed("v1", resource_version="10"), converged("v2"))
+        await eventually(lambda: not scene.broker.messages(PATH))
+
+        assert (secret.version, secret.health().told) == ("v2", "")
+
+
+async def test_notices_about_an_object_will_do_as_well(mount: Mount, scene: Scene) -> None:
+    about = Interest(vault=ABOUT.vault, object=ABOUT.name)
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=about) as secret:
+        await scene.tell(new_version("v2"))
+        await eventually(lambda: secret.health().told == "v2")
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda _: None, "there is no such file"),
+        (lambda path: path.mkdir(), "it is a folder"),
+        (lambda path: path.touch(), "it is empty"),
+        (lambda path: path.write_bytes(b"x" * (LARGEST + 1)), "larger than"),
+        (lambda path: path.symlink_to(path), "it cannot be read"),
+    ],
+)
+async def test_what_is_no_file_with_a_secret_is_told_at_the_start(tmp_path: Path, make: Any, told: str) -> None:
+    make(tmp_path / "password")
+    secret = SecretFile(tmp_path / "password", first=0.2, pace=QUICK)
+
+    with pytest.raises(NoValueYetError, match=told):
+        await secret.start()
+    assert secret.health().stale
+
+
+async def test_a_file_that_goes_is_stale_and_its_last_bytes_are_held(
+    mount: Mount, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "keyvault_fanout")
+    async with kept(mount, poll=0.02) as secret:
+        mount.file.unlink()
+        await eventually(lambda: secret.health().stale)
+
+        assert secret.current().text() == f"{MARK}-1"
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: not secret.health().stale)
+    assert MARK not in caplog.text
+
+
+async def test_a_mount_that_comes_late_is_waited_for(tmp_path: Path) -> None:
+    mount = Mount(tmp_path / "mounted")
+    secret = kept(mount, first=10)
+    starting = asyncio.create_task(secret.start())
+    await eventually(lambda: "no such file" in secret.health().reason)
+    mount.project(f"{MARK}-1")
+    await starting
+
+    assert secret.current().text() == f"{MARK}-1"
+    await secret.close()
+
+
+def test_a_listener_without_an_interest_is_an_error(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected an interest"):
+        SecretFile(tmp_path / "password", listener=scene.listener())
