@@ -23,9 +23,9 @@ test: $(READY) ## every test that needs the registries of Python and npm alone; 
 	@$(BIN)/python -m tests.operator.azurite || true
 	@$(BIN)/python -m tests.node.packages || true
 	$(BIN)/python -m pytest -n 6 --dist loadfile -m "not real and not faults"
-	@echo 'NOT RUN here: `make real` (an API server, Helm, a browser) and `make faults` (broken neighbours, killed processes)'
+	@echo 'NOT RUN here: `make real` (an API server, Helm, a browser, PostgreSQL) and `make faults` (broken neighbours, killed processes)'
 
-real: $(READY) ## the tests against a real API server, Helm and a browser; what is missing of them is skipped and named
+real: $(READY) ## the tests against a real API server, Helm, a browser and PostgreSQL; what is missing of them is skipped and named
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m real
 
 faults: $(READY) ## the tests that break each neighbour in each way, and kill the process at each step

@@ -1,7 +1,8 @@
 """`make up`: keep the stack running, deliver an event for every rotation, print commands to paste.
 
-Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, one
-event. Ports are fixed, so that pasted commands outlive a restart; `--free-ports` takes any. Ends with Ctrl-C.
+Files for other programs go to `.devstack/` in the checkout: the CA bundle, a kubeconfig, settings for `func`, an
+environment for the examples, two events, a mounted Secret. Ports are fixed, so that pasted commands outlive a restart;
+`--free-ports` takes any. Ends with Ctrl-C.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from devstack import eventgrid, livepage, seed, stack
+from devstack import eventgrid, examples, kubelet, livepage, seed, stack
 from devstack.eventgrid import Schema, Subscription
 from devstack.host import HostFailedError, HostProcess, start_process
 from devstack.identity import VAULT
@@ -33,8 +34,20 @@ async def main(folder: Path, ports: stack.Ports, host_port: int, page_port: int)
     """Run until interrupted. Files for other programs go to `folder`."""
     stop = _on_interrupt()
     async with contextlib.AsyncExitStack() as held:
-        running = await held.enter_async_context(stack.start(ports=ports, folder=folder))
+        subscriptions = [*stack.SUBSCRIPTIONS, *examples.subscriptions()]
+        running = await held.enter_async_context(stack.start(ports=ports, folder=folder, subscriptions=subscriptions))
         running.seed()
+        await held.enter_async_context(
+            kubelet.mount(
+                server=running.cluster.url,
+                token=running.kubelet_token,
+                ca_pem=running.authority.ca_pem,
+                namespace=seed.NAMESPACE,
+                pod=seed.PODS[0],
+                secret=seed.SECRET,
+                folder=examples.mount(running),
+            )
+        )
         host = await held.enter_async_context(
             start_process(stack.APP, stack.inherited() | running.environment, options=("--port", str(host_port)))
         )
@@ -54,7 +67,7 @@ def deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[Vau
     """Return what delivers the event of each rotation, and says so."""
 
     async def deliver(change: VaultChange) -> None:
-        event = _event(running, change.name, change.version)
+        event = _event(running, change.name, change.version, "SecretNewVersionCreated")
         print(f"{time.strftime('%H:%M:%S')}  {change.name} rotated, version {change.version}; delivering its event")
         attempts = await deliverer.deliver(event)
         print(f"{time.strftime('%H:%M:%S')}  event accepted after {attempts} attempt(s)" if attempts else "dead letter")
@@ -62,9 +75,9 @@ def deliver_with(deliverer: Subscription, running: stack.Stack) -> Callable[[Vau
     return deliver
 
 
-def _event(running: stack.Stack, name: str, version: str) -> eventgrid.Event:
+def _event(running: stack.Stack, name: str, version: str, kind: str) -> eventgrid.Event:
     return eventgrid.key_vault_event(
-        "SecretNewVersionCreated",
+        kind,
         vault_name=running.vault.name,
         vault_url=running.vault.url,
         name=name,
@@ -75,11 +88,13 @@ def _event(running: stack.Stack, name: str, version: str) -> eventgrid.Event:
 
 def _write_files(running: stack.Stack) -> None:
     version = running.vault.get(seed.OBJECT).version
-    event = eventgrid.body([_event(running, seed.OBJECT, version)], Schema.CLOUD_EVENTS)
-    (running.folder / "event.json").write_bytes(event)
+    for name, kind in {"event": "SecretNewVersionCreated", "near-expiry": "SecretNearExpiry"}.items():
+        event = _event(running, seed.OBJECT, version, kind)
+        (running.folder / f"{name}.json").write_bytes(eventgrid.body([event], Schema.CLOUD_EVENTS))
     values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
     settings = {"IsEncrypted": False, "Values": values | running.environment}
     (running.folder / "local.settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    examples.write(running, running.folder / "environment")
 
 
 def _guide(running: stack.Stack, host: HostProcess, folder: Path, page: str) -> str:
@@ -100,8 +115,15 @@ Post an event yourself (the current version again: nothing happens twice):
   curl -i '{stack.endpoint(host.url)}' \\
     -H 'aeg-event-type: Notification' -H '{media}' --data @{folder / "event.json"}
 
+Tell that the secret expires soon:
+  curl -i '{stack.endpoint(host.url)}' \
+    -H 'aeg-event-type: Notification' -H '{media}' --data @{folder / "near-expiry.json"}
+
 Watch the notices:
   .venv/bin/python -m devstack.notices '{running.bus.connection_string}'
+
+Start an example (examples/README.md), then rotate:
+{examples.commands(folder / "environment")}
 
 Look into the cluster:
   KUBECONFIG={running.kubeconfig} kubectl get secret {seed.SECRET} -n {seed.NAMESPACE} -o yaml --watch

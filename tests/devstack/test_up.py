@@ -1,6 +1,9 @@
 """`make up`: the commands that it prints work when they are pasted."""
 
 import asyncio
+import contextlib
+import hashlib
+import hmac
 import os
 import re
 import shutil
@@ -83,8 +86,49 @@ async def test_the_pasted_commands_rotate_a_secret_and_post_an_event(up: Up) -> 
     assert "another value" not in up.printed.replace(up.command("curl --cacert"), "")
 
 
+@needs_curl
+async def test_the_pasted_commands_start_examples_and_notices_reach_them(up: Up) -> None:
+    subscriptions = ("print-notices", "near-expiry", "file-worker")
+    async with contextlib.AsyncExitStack() as held:
+        commands = [next(line for line in up.printed.splitlines() if f"={name} " in line) for name in subscriptions]
+        printing, expiring, working = [await held.enter_async_context(_shell(command)) for command in commands]
+        assert [await _line(each) for each in (printing, expiring)] == ["listening"] * 2
+        await _paste(up.command("curl --cacert"))
+        rotated = await _line(printing)
+        while not (job := await _line(working)).endswith(_signed(job, b"another value")):
+            assert job.endswith(_signed(job, b"the first value"))
+        await _paste("curl -i" + up.printed.split("expires soon:\n  curl -i")[1].split("\n\n")[0])
+        expires = await _line(expiring)
+
+    assert "secret secret1 of kv-demo" in rotated
+    assert expires == "A version in Key Vault expires soon"
+
+
+def _signed(job: str, key: bytes) -> str:
+    return hmac.new(key, job.partition(" by ")[0].encode(), hashlib.sha256).hexdigest()
+
+
+@contextlib.asynccontextmanager
+async def _shell(command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Type a command that goes on, and end it with everything that it started."""
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", command, cwd=stack.APP, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def _line(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    return (await asyncio.wait_for(process.stdout.readline(), 30)).decode().rstrip()
+
+
 @pytest.mark.usefixtures("up")
 async def test_the_files_for_other_programs_are_there(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "files").iterdir()}
 
-    assert names == {"ca-bundle.pem", "kubeconfig", "event.json", "local.settings.json"}
+    events = {"event.json", "near-expiry.json"}
+    assert names == {"ca-bundle.pem", "kubeconfig", "environment", "local.settings.json", "mounted", *events}

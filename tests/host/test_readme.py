@@ -9,7 +9,11 @@ import pytest
 from devstack import stack
 
 README = (stack.APP / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [stack.APP / "README.md", stack.APP / "CONTRIBUTING.md", *sorted((stack.APP / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *[stack.APP / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")],
+    *sorted((stack.APP / "examples").glob("*/README.md")),
+    *sorted((stack.APP / "docs").rglob("*.md")),
+]
 
 
 def _shape(line: str) -> str:

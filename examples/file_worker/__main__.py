@@ -1,0 +1,53 @@
+"""The program: works until it is told to end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from azure.identity.aio import DefaultAzureCredential
+
+from file_worker.mounted import MountedFile
+from file_worker.working import Worker
+from keyvault_fanout import Bus, Interest, Listener, NoticeType
+
+
+@contextlib.asynccontextmanager
+async def reach(environ: Mapping[str, str]) -> AsyncIterator[Bus]:
+    """Return the bus: `SERVICE_BUS` is a connection string, `SERVICE_BUS_NAMESPACE` a host, reached by identity."""
+    if connection_string := environ.get("SERVICE_BUS"):
+        yield Bus(connection_string=connection_string)
+        return
+    async with DefaultAzureCredential() as credential:
+        yield Bus(namespace=environ["SERVICE_BUS_NAMESPACE"], credential=credential)
+
+
+async def main(environ: Mapping[str, str]) -> None:
+    """Work with the key in `MOUNTED_FILE` until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    worker = Worker(every=float(environ.get("JOB_EVERY", "1")))
+    file = MountedFile(Path(environ["MOUNTED_FILE"]), worker.use, rarely=float(environ.get("LOOK_EVERY", "30")))
+    async with reach(environ) as bus:
+        listener = Listener(bus, topic=environ["TOPIC"], subscription=environ["SUBSCRIPTION"])
+        listener.on(Interest(object=environ.get("OBJECT", ""), types=[NoticeType.TARGET_REFRESHED]), file.told)
+        listener.on_connected(file.look_often)
+        async with listener:
+            tasks = [asyncio.create_task(each) for each in (file.follow(), worker.work(), stop.wait())]
+            ended, going = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in going:
+                task.cancel()
+            await asyncio.gather(*ended)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # the listener says it, and once
+    try:
+        asyncio.run(main(os.environ))
+    except KeyError as missing:
+        raise SystemExit(f"the environment variable {missing.args[0]} is missing") from None
