@@ -32,7 +32,7 @@ class Renewed(Generic[T]):
                 ...
 
     `make` returns a new one that works: it should try the value, because where it raises, the old thing stays in use
-    and `make` is tried again, at the secret's pace (`health().failing` of the secret names it). The old thing is closed
+    and `make` is tried again, at the secret's pace (`problem` says why). The old thing is closed
     when its last user has left, or `grace` seconds after the new one was there. Both may be async or blocking.
     """
 
@@ -49,6 +49,7 @@ class Renewed(Generic[T]):
         self._made: _Made[T] | None = None
         self._used: SecretValue | None = None
         self._version = ""
+        self._problem = ""
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -67,6 +68,11 @@ class Renewed(Generic[T]):
         if self._used is not None and self._used == self._secret.current():
             self._version = self._secret.version
         return self._version
+
+    @property
+    def problem(self) -> str:
+        """Which kind of error keeps the old one in use although there is a newer value; empty where nothing does."""
+        return self._problem
 
     @contextlib.asynccontextmanager
     async def use(self) -> AsyncIterator[T]:
@@ -103,7 +109,12 @@ class Renewed(Generic[T]):
     async def _renew(self, value: SecretValue) -> None:
         if self._used is not None and self._used == value:
             return
-        thing = await call(self._make, value)
+        try:
+            thing = await call(self._make, value)
+        except Exception as error:
+            self._problem = type(error).__name__
+            raise
+        self._problem = ""
         old, self._made, self._used = self._made, _Made(thing), value
         self._version = self._secret.version
         if old is not None:
