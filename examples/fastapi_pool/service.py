@@ -1,7 +1,7 @@
 """The routes, and what lives as long as the service."""
 
-import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +10,15 @@ from azure.identity.aio import DefaultAzureCredential
 from azure.keyvault.secrets.aio import SecretClient
 from fastapi import FastAPI
 
-from fastapi_pool.database import Database
-from fastapi_pool.following import Follower
-from keyvault_fanout import Bus, Interest, Listener
+from fastapi_pool.database import Pool, close_pool, open_pool
+from keyvault_fanout import Bus, Listener, Renewed, VaultSecret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the service is told. `bus` is a connection string, or else `namespace` a host, reached by identity.
 
-    `look_every` is in seconds.
+    `look_every` and `jitter` are in seconds.
     """
 
     database: str
@@ -29,6 +28,7 @@ class Settings:
     topic: str
     subscription: str
     look_every: float
+    jitter: float
     bus: str = ""
     namespace: str = ""
 
@@ -45,6 +45,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         topic=environ["TOPIC"],
         subscription=environ["SUBSCRIPTION"],
         look_every=float(environ.get("LOOK_EVERY", "900")),
+        jitter=float(environ.get("JITTER", "5")),
         bus=connection_string,
         namespace="" if connection_string else environ["SERVICE_BUS_NAMESPACE"],
     )
@@ -52,7 +53,6 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 def build(settings: Settings) -> FastAPI:
     """Return the service. It starts once the database took the credentials that the vault holds."""
-    database = Database(settings.database)
     state: dict[str, Any] = {}
 
     @contextlib.asynccontextmanager
@@ -60,30 +60,34 @@ def build(settings: Settings) -> FastAPI:
         async with contextlib.AsyncExitStack() as held:
             credential = await held.enter_async_context(DefaultAzureCredential())
             client = await held.enter_async_context(SecretClient(settings.vault_url, credential))
-            await held.enter_async_context(database)
-            follower = Follower(client, settings.secret, database.renew)
             bus = (
                 Bus(connection_string=settings.bus)
                 if settings.bus
                 else Bus(namespace=settings.namespace, credential=credential)
             )
             listener = Listener(bus, topic=settings.topic, subscription=settings.subscription)
-            listener.on(Interest(vault=settings.vault, object=settings.secret), follower.told)
-            listener.on_connected(follower.look_again)
-            await follower.look()
-            await held.enter_async_context(listener)
-            state.update(follower=follower, listener=listener)
-            watching = asyncio.create_task(follower.watch(settings.look_every))
+            login = VaultSecret(
+                client,
+                settings.secret,
+                vault=settings.vault,
+                listener=listener,
+                jitter=settings.jitter,
+                poll=settings.look_every,
+            )
+            await held.enter_async_context(login)
+            pools = Renewed(login, make=functools.partial(open_pool, settings.database), close=close_pool)
+            await held.enter_async_context(pools)
+            await held.enter_async_context(listener)  # last, so that the secret misses no notice
+            state.update(login=login, pools=pools, listener=listener)
             yield
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
 
     app = FastAPI(title="A shop", lifespan=lifespan)
 
     @app.get("/")
     async def whoami() -> dict[str, Any]:
         """Do some work in the database, and say over which connection."""
-        async with database.connection() as connection:
+        pools: Renewed[Pool] = state["pools"]
+        async with pools.use() as pool, pool.connection() as connection:
             cursor = await connection.execute("SELECT current_user, pg_backend_pid()")
             row = await cursor.fetchone()
         return {"user": row[0], "connection": row[1]} if row else {}
@@ -92,14 +96,17 @@ def build(settings: Settings) -> FastAPI:
     async def health() -> dict[str, Any]:
         """Tell how fresh the credentials are.
 
-        A newer version that cannot be used is a `problem` for an alert: no probe should take away what works.
+        Where the vault cannot be read they are `stale`, and where the database refuses them something is `failing` and
+        the former ones are used. Both are for an alert: no probe should take away what works.
         """
-        follower: Follower = state["follower"]
+        login: VaultSecret = state["login"]
         listener: Listener = state["listener"]
-        connection = listener.health()
+        fresh, connection = login.health(), listener.health()
         return {
-            "version": database.version,
-            "problem": follower.problem,
+            "version": fresh.version,
+            "stale": fresh.stale,
+            "reason": fresh.reason,
+            "failing": fresh.failing,
             "listening": connection.connected,
             "listening_problem": connection.error,
         }

@@ -6,13 +6,11 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 from azure.identity.aio import DefaultAzureCredential
 
-from file_worker.mounted import MountedFile
 from file_worker.working import Worker
-from keyvault_fanout import Bus, Interest, Listener, NoticeType
+from keyvault_fanout import Bus, Interest, Listener, NoValueYetError, SecretFile
 
 
 @contextlib.asynccontextmanager
@@ -31,14 +29,16 @@ async def main(environ: Mapping[str, str]) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     worker = Worker(every=float(environ.get("JOB_EVERY", "1")))
-    file = MountedFile(Path(environ["MOUNTED_FILE"]), worker.use, rarely=float(environ.get("LOOK_EVERY", "30")))
     async with reach(environ) as bus:
         listener = Listener(bus, topic=environ["TOPIC"], subscription=environ["SUBSCRIPTION"])
-        listener.on(Interest(object=environ.get("OBJECT", ""), types=[NoticeType.TARGET_REFRESHED]), file.told)
-        listener.on_connected(file.look_often)
-        async with listener:
-            tasks = [asyncio.create_task(each) for each in (file.follow(), worker.work(), stop.wait())]
-            ended, going = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        interest = Interest(object=environ["OBJECT"])
+        look_every = float(environ.get("LOOK_EVERY", "10"))
+        key = SecretFile(environ["MOUNTED_FILE"], listener=listener, interest=interest, poll=look_every)
+        key.on_change(worker.use)
+        async with key, listener:
+            working = asyncio.create_task(worker.work())
+            stopping = asyncio.create_task(stop.wait())
+            ended, going = await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             for task in going:
                 task.cancel()
             await asyncio.gather(*ended)
@@ -51,3 +51,5 @@ if __name__ == "__main__":
         asyncio.run(main(os.environ))
     except KeyError as missing:
         raise SystemExit(f"the environment variable {missing.args[0]} is missing") from None
+    except NoValueYetError as error:
+        raise SystemExit(str(error)) from None

@@ -101,7 +101,7 @@ class Scene:
 
     async def fresh(self, version: str) -> dict[str, Any]:
         """Wait until the service uses a version, and return what it says of its health."""
-        return await _until(self.health, lambda told: not told["problem"] and told["version"] == version)
+        return await _until(self.health, lambda told: not told["failing"] and told["version"] == version)
 
     async def gone(self, user: str) -> None:
         """Wait until a user has no connection left."""
@@ -146,6 +146,7 @@ def environment(running: stack.Stack) -> dict[str, str]:
         "KEY_VAULTS": running.settings["KEY_VAULTS"],
         "SSL_CERT_FILE": str(running.bundle),
         "PORT": "0",
+        "JITTER": "0.1",
         **running.identity.environment,
     }
 
@@ -197,7 +198,14 @@ async def test_two_users_take_turns_and_no_request_fails(scene: Scene) -> None:
         told = await scene.fresh(version)
 
     assert not await scene.postgres.admits("shop_a", old)
-    assert told == {"version": version, "problem": "", "listening": True, "listening_problem": ""}
+    assert told == {
+        "version": version,
+        "stale": False,
+        "reason": "",
+        "failing": "",
+        "listening": True,
+        "listening_problem": "",
+    }
 
 
 async def test_the_password_of_one_user_changes_and_no_request_fails(scene: Scene) -> None:
@@ -220,12 +228,12 @@ async def test_credentials_that_the_database_refuses_are_not_used_and_health_say
         await visitors.see(lambda body: body["user"] == "shop_a")
         before = await scene.health()
         refused = await scene.store("shop_a", fresh_password())
-        health = await _until(scene.health, lambda told: bool(told["problem"]))
+        health = await _until(scene.health, lambda told: bool(told["failing"]))
         await visitors.see(lambda body: body["user"] == "shop_a")
         await scene.postgres.set_password("shop_a", scene.passwords[-1])
-        await scene.fresh(refused)  # the notice comes again
+        await scene.fresh(refused)  # it is tried again
 
-    assert health == before | {"problem": "OperationalError"}
+    assert health == before | {"version": refused, "failing": "Renewed._renew"}
 
 
 async def test_a_service_whose_first_credentials_are_refused_does_not_start_and_shows_no_password(

@@ -1,6 +1,5 @@
 """examples/file_worker: a key that is a mounted file, replaced as a kubelet does it."""
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from azure.servicebus.aio import ServiceBusSender
 
 from devstack import kubelet
 from devstack.servicebus import ServiceBus
-from file_worker.mounted import MountedFile
 from file_worker.working import signature
-from keyvault_fanout import Notice, SecretValue, parse
+from keyvault_fanout import SecretValue
 from tests.builders import ABOUT
 from tests.client.eventually import eventually
 from tests.client.notices import SUBSCRIPTION, TOPIC, message, refreshed, topic
@@ -105,28 +103,6 @@ async def test_a_file_that_changes_long_after_its_notice_is_seen(scene: Scene) -
         await signs(program, KEYS[1], 2)
 
 
-async def test_a_notice_is_enough_of_a_reason_to_look(scene: Scene) -> None:
-    held: list[str] = []
-
-    async def use(key: SecretValue) -> None:
-        held.append(key.text())
-
-    told = parse(refreshed("2").body)
-    assert isinstance(told, Notice)
-    scene.mount(KEYS[0])
-    file = MountedFile(scene.folder / "key", use, rarely=3600)
-    following = asyncio.create_task(file.follow())
-    try:
-        await eventually(lambda: held)
-        scene.mount(KEYS[1])
-        await file.told(told)
-        await eventually(lambda: len(held) == 2)
-    finally:
-        following.cancel()
-
-    assert held == [KEYS[0], KEYS[1]]
-
-
 async def test_without_a_bus_a_change_is_seen_by_looking(scene: Scene) -> None:
     scene.mount(KEYS[0])
     nowhere = {"SERVICE_BUS": "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b"}
@@ -140,11 +116,11 @@ async def test_without_a_bus_a_change_is_seen_by_looking(scene: Scene) -> None:
 
 async def test_a_file_that_is_missing_is_waited_for_and_named_once(scene: Scene) -> None:
     async with run("file_worker", scene.environment(look_every=0.05)) as program:
-        await program.says(f"{scene.folder / 'key'} cannot be read: No such file or directory")
+        await program.says(f"file {scene.folder / 'key'}: there is no such file")
         scene.mount(KEYS[0])
         await signs(program, KEYS[0], 1)
         (scene.folder / "key").unlink()
-        await program.until(lambda said: sum("cannot be read" in line for line in said) == 2)
+        await program.until(lambda said: sum("there is no such file" in line for line in said) == 2)
         before = len(program.said)
         await program.until(lambda said: len(said) > before + 5)
         scene.mount(KEYS[2])
