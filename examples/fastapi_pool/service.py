@@ -11,14 +11,14 @@ from azure.keyvault.secrets.aio import SecretClient
 from fastapi import FastAPI
 
 from fastapi_pool.database import Pool, close_pool, open_pool
-from keyvault_fanout import Bus, Listener, Renewed, VaultSecret
+from keyvault_fanout import Acknowledger, Bus, Listener, Renewed, VaultSecret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the service is told. `bus` is a connection string, or else `namespace` a host, reached by identity.
 
-    `look_every` and `jitter` are in seconds.
+    `look_every` and `jitter` are in seconds. `acks` is a queue on which the service says which version it uses, if any.
     """
 
     database: str
@@ -29,6 +29,7 @@ class Settings:
     subscription: str
     look_every: float
     jitter: float
+    acks: str = ""
     bus: str = ""
     namespace: str = ""
 
@@ -45,6 +46,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         topic=environ["TOPIC"],
         subscription=environ["SUBSCRIPTION"],
         look_every=float(environ.get("LOOK_EVERY", "900")),
+        acks=environ.get("ACKS", ""),
         jitter=float(environ.get("JITTER", "5")),
         bus=connection_string,
         namespace="" if connection_string else environ["SERVICE_BUS_NAMESPACE"],
@@ -78,6 +80,10 @@ def build(settings: Settings) -> FastAPI:
             pools = Renewed(login, make=functools.partial(open_pool, settings.database), close=close_pool)
             await held.enter_async_context(pools)
             await held.enter_async_context(listener)  # last, so that the secret misses no notice
+            if settings.acks:
+                acknowledger = Acknowledger(bus, application="fastapi-pool", queue=settings.acks)
+                acknowledger.follow(pools)
+                await held.enter_async_context(acknowledger)
             state.update(login=login, pools=pools, listener=listener)
             yield
 
@@ -101,12 +107,13 @@ def build(settings: Settings) -> FastAPI:
         """
         login: VaultSecret = state["login"]
         listener: Listener = state["listener"]
+        pools: Renewed[Pool] = state["pools"]
         fresh, connection = login.health(), listener.health()
         return {
-            "version": fresh.version,
+            "version": pools.version,
             "stale": fresh.stale,
             "reason": fresh.reason,
-            "failing": fresh.failing,
+            "failing": pools.problem,
             "listening": connection.connected,
             "listening_problem": connection.error,
         }

@@ -89,7 +89,7 @@ async def test_what_is_no_acknowledgement_is_counted_and_moves_no_cursor(standin
         b'{"type": "dev.keyvault-fanout.acknowledged.v2", "data": {}}',
         body("v", application=""),
         body("v", since="yesterday"),
-        body("v", instance={"a": 1}),
+        body("v", application={"a": 1}),
         body("v" * 70_000),
         body(version, "web\x1b[31m-0\n", since="9999-12-31T23:59:59Z"),
     )
