@@ -1,5 +1,6 @@
 """Documents are run: each block is executed, parsed by what will read it, or named here with the reason why not."""
 
+import ast
 import asyncio
 import json
 import re
@@ -18,7 +19,7 @@ from tests.e2e import scene as scenes
 CI = (stack.APP / ".ci" / "run").read_text(encoding="utf-8")
 
 ELSEWHERE = {
-    "python": "tests/client/test_readme.py runs the examples of the client",
+    "python": "compiled below; tests/client/test_readme.py runs the examples of the client",
     "go": "tests/node compiles the fragments of other languages",
     "java": "the same",
     "csharp": "no .NET is on a machine that runs this; docs/other-languages.md says so",
@@ -47,8 +48,9 @@ PROGRAMS = {
 """Programs that are not run here, and why. Their lines are read by bash, and their files are looked for."""
 
 OURS = ("make", "curl", "fanout", "python")
+SHELL = ("for", "do", "done")
 _PATH = re.compile(
-    r"(?<![\w/-])(?:\.\./)*(?:shared|fanout|devstack|tests|docs|deploy|infra|contract|examples|clients|schemas|benchmarks|scripts"
+    r"(?<![\w/.-])(?:\.\./)*(?:shared|fanout|devstack|tests|docs|deploy|infra|contract|examples|clients|schemas|benchmarks|scripts"
     r"|\.ci)/[\w./-]*\w(?![\w*])"
 )
 _MADE = {"deploy/kustomize/prod"}
@@ -79,7 +81,7 @@ async def test_every_command_line_is_one_and_its_program_is_run_or_said_not_to_b
 
     assert bash.returncode == 0
     programs = {Path(words[0]).name if words[0] != "." else "." for words in commands(block)}
-    assert programs <= PROGRAMS.keys() | set(OURS)
+    assert programs <= PROGRAMS.keys() | set(OURS) | set(SHELL)
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
@@ -92,6 +94,11 @@ def test_every_json_block_is_json(block: Block) -> None:
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_every_yaml_block_is_yaml(block: Block) -> None:
     assert any(document is not None for document in yaml.safe_load_all(block.text))
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_every_python_block_is_python(block: Block) -> None:
+    compile(block.text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def ours() -> list[tuple[str, list[str]]]:

@@ -5,11 +5,13 @@
     SecretFile, VaultSecret         a value that is kept fresh: from a mounted file, from the vault
     Renewed                         what is made of it, a connection pool say, and made anew when it changes
     Acknowledger                    which version this instance uses, for whoever revokes the old one
+    Background                      all of it for a program that blocks
 
 Everything is async; handlers may be blocking.
 """
 
 from keyvault_fanout.acknowledging import Acknowledger, Held
+from keyvault_fanout.background import Background
 from keyvault_fanout.bus import Bus
 from keyvault_fanout.delivery import Handler
 from keyvault_fanout.holding import Freshness
@@ -25,6 +27,7 @@ from keyvault_fanout.vault_secret import VaultSecret
 
 __all__ = [
     "Acknowledger",
+    "Background",
     "Bus",
     "Changed",
     "Connection",

@@ -87,6 +87,7 @@ class Acknowledger:
         instance: str = "",
         queue: str = "acks",
         repeat: float = 600.0,
+        grace: float = 10.0,
         pace: Pace | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -95,6 +96,7 @@ class Acknowledger:
         self._bus, self._queue = bus, queue
         self._application, self._instance = application, instance or socket.gethostname()
         self._repeat, self._pace, self._now = repeat, pace or Pace(), now
+        self._grace = grace
         self._uses: dict[str, _Use] = {}
         self._unsent: set[str] = set()
         self._followed: list[Held] = []
@@ -127,13 +129,13 @@ class Acknowledger:
         self._task = self._task or asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Send what is left, for three seconds at most, and disconnect."""
+        """Send what is left, for `grace` seconds at most, and disconnect."""
         task, self._task = self._task, None
         if task is None:
             return
         self._closing = True
         self._woken.set()
-        _, late = await asyncio.wait({task}, timeout=_GOODBYE)
+        _, late = await asyncio.wait({task}, timeout=self._grace)
         if late:
             task.cancel()
             await asyncio.wait({task}, timeout=_GOODBYE)

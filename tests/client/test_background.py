@@ -1,0 +1,81 @@
+"""Background: blocking programs use what is async."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from devstack import stack
+from keyvault_fanout import Background, Interest, NoValueYetError, SecretFile
+from tests.client.conftest import Scene
+from tests.client.keeping import MARK, QUICK, Mount
+from tests.client.notices import refreshed
+
+MINE = Interest(secret="web-secret")
+
+
+def mounted(folder: Path) -> Mount:
+    """Return a mounted Secret."""
+    mount = Mount(folder / "mounted")
+    mount.project(f"{MARK}-1")
+    return mount
+
+
+async def test_a_blocking_program_is_told_of_a_change_in_a_thread_that_may_block(scene: Scene, tmp_path: Path) -> None:
+    mount = mounted(tmp_path)
+    seen = threading.Event()
+    threads: list[str] = []
+
+    def changed(_: object) -> None:
+        threads.append(threading.current_thread().name)
+        seen.set()
+
+    def program() -> tuple[str, str]:
+        with Background() as background:
+            listener = background.enter(scene.listener())
+            secret = background.enter(SecretFile(mount.file, listener=listener, interest=MINE, poll=0.05, pace=QUICK))
+            secret.on_change(changed)
+            first = secret.current().text()
+            mount.project(f"{MARK}-2")
+            assert seen.wait(15)
+            return first, secret.current().text()
+
+    running = asyncio.create_task(asyncio.to_thread(program))
+    await scene.tell(refreshed("v2"))
+
+    assert await running == (f"{MARK}-1", f"{MARK}-2")
+    assert threads == ["keyvault-fanout-handler"]
+
+
+def test_what_fails_to_start_raises_in_the_program(tmp_path: Path) -> None:
+    with Background() as background, pytest.raises(NoValueYetError, match="no such file"):
+        background.enter(SecretFile(tmp_path / "nothing", first=0.1, pace=QUICK))
+
+
+def test_outside_its_block_nothing_runs() -> None:
+    async def work() -> None:
+        raise AssertionError
+
+    with pytest.raises(RuntimeError, match="with Background"):
+        Background().run(work())
+
+
+def test_a_program_that_never_leaves_the_block_can_end(tmp_path: Path) -> None:
+    """Its thread is a daemon's: `sys.exit` in the main thread is enough."""
+    mount = mounted(tmp_path)
+    program = (
+        "import sys\nfrom keyvault_fanout import Background, SecretFile\nbackground = Background().__enter__()\n"
+        f"background.enter(SecretFile({str(mount.file)!r}))\nsys.exit(7)\n"
+    )
+    done = subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, "-c", program],
+        env=stack.inherited() | {"PYTHONPATH": str(stack.APP / "clients" / "python")},
+        timeout=30,
+        check=False,
+        capture_output=True,
+    )
+
+    assert (done.returncode, done.stderr) == (7, b"")
