@@ -5,8 +5,8 @@ ends without another byte). The requests of one connection come one after anothe
 `Supply.take` is called from each link's own task.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from devstack.amqp.performatives import Outcome
@@ -27,14 +27,23 @@ class LinkRequest:
     """A link that the peer asks for.
 
     `address` is the node: the target of a peer that sends, the source of one that receives. `settled` is a receiving
-    peer's wish for deliveries that need no outcome, `filters` names what it wants to choose by. Links of one `session`
-    can belong together.
+    peer's wish for deliveries that need no outcome, `filters` what it wants to choose by. Links of one `session` can
+    belong together. `properties` are the link's own.
     """
 
     session: object
     address: str
     settled: bool = False
-    filters: tuple[str, ...] = ()
+    filters: Mapping[str, object] = field(default_factory=dict)
+    properties: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a receiver is told with its link, beside that it is there: which filters are in force, and properties."""
+
+    filters: Mapping[object, object] | None = None
+    properties: Mapping[object, object] | None = None
 
 
 Sink = Callable[[Delivery], Awaitable[None]]
@@ -43,6 +52,10 @@ Sink = Callable[[Delivery], Awaitable[None]]
 
 class Supply(Protocol):
     """A node that gives messages to one receiver."""
+
+    @property
+    def terms(self) -> Terms:
+        """What the receiver is told with its link."""
 
     async def take(self) -> Delivery | None:
         """Return the next message, or None while there is none."""
@@ -64,4 +77,7 @@ class Container(Protocol):
         """Return the node that a peer may send to."""
 
     async def provide_supply(self, request: LinkRequest, wake: Callable[[], None]) -> Supply:
-        """Return the node that a peer may receive from, which calls `wake` when there may be something to take."""
+        """Return the node that a peer may receive from, which calls `wake` when there may be something to take.
+
+        Where the peer chooses by filters this may take its time: other links go on meanwhile.
+        """

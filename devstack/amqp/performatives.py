@@ -179,6 +179,9 @@ class Attach(Composite):
     incomplete_unsettled: object = None
     initial_delivery_count: UInt | None = None
     max_message_size: ULong | None = None
+    offered_capabilities: object = None
+    desired_capabilities: object = None
+    properties: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,18 @@
 import functools
 from collections.abc import Callable
 
-from devstack.amqp.errors import NOT_IMPLEMENTED, UNAUTHORIZED, AmqpError
+from devstack.amqp.errors import NOT_ALLOWED, NOT_IMPLEMENTED, UNAUTHORIZED, AmqpError
 from devstack.amqp.nodes import LinkRequest, Sink, Supply
 from devstack.faults import Faults
 from devstack.servicebus import deliveries, management, paths
 from devstack.servicebus.namespaces import Namespace
 from devstack.servicebus.operations import Operation, undergo
+from devstack.servicebus.queues import MessageQueue
 from devstack.servicebus.requests import ACCEPTED, NO_CONTENT, OK, Outbox, Request, respond
 from devstack.servicebus.tokens import Verifier
+
+_PATIENCE = 60.0
+"""Seconds that a receiver waits for a session where it does not say."""
 
 
 class Client:
@@ -52,10 +56,24 @@ class Client:
         if path == paths.CBS or path.endswith(paths.MANAGEMENT):
             outbox = self._outboxes[request.session, path] = Outbox(wake)
             return outbox
-        if request.filters:
-            raise AmqpError(NOT_IMPLEMENTED, f"a receiver cannot choose by {', '.join(request.filters)}")
         queue = self._namespace.find_queue(path)
-        return deliveries.QueueSupply(self._faults, queue, wake, settled=request.settled)
+        held = await self._hold(queue, request)
+        return deliveries.QueueSupply(self._faults, queue, wake, settled=request.settled, held=held)
+
+    async def _hold(self, queue: MessageQueue, request: LinkRequest) -> deliveries.Held | None:
+        """Hold the session that a receiver asks for, where it does. Raises AmqpError."""
+        strange = request.filters.keys() - {str(deliveries.SESSION_FILTER)}
+        if strange:
+            raise AmqpError(NOT_IMPLEMENTED, f"a receiver cannot choose by {', '.join(sorted(strange))}")
+        if bool(request.filters) != queue.requires_session:
+            what = "requires sessions" if queue.requires_session else "has no sessions"
+            raise AmqpError(NOT_ALLOWED, f"{queue.path} {what}")
+        if not request.filters:
+            return None
+        wanted = request.filters[str(deliveries.SESSION_FILTER)]
+        given = request.properties.get(deliveries.TIMEOUT)
+        patience = given / 1000 if isinstance(given, int) else _PATIENCE
+        return await deliveries.accept(queue, wanted if isinstance(wanted, str) else None, patience=patience)
 
     async def _admit(self, path: str) -> None:
         """Meet what is planned for a link, and look for a token. Raises AmqpError."""

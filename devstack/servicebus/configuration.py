@@ -29,12 +29,16 @@ class CorrelationRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """A subscription: what it gets matches one of its rules, or it has none and gets everything."""
+    """A subscription: what it gets matches one of its rules, or it has none and gets everything.
+
+    With `requires_session` its messages are received session by session, each by one receiver at a time.
+    """
 
     name: str
     lock_duration: float = 60.0
     max_delivery_count: int = 10
     rules: tuple[CorrelationRule, ...] = ()
+    requires_session: bool = False
 
     def admits(self, message: StoredMessage) -> bool:
         """Answer whether the subscription gets a message."""

@@ -1,7 +1,7 @@
 """The operations of $management on one entity: a map in, a map out (local-stack 1.5). Pure.
 
-Here: renew-lock, peek-message, schedule-message, cancel-scheduled-message, update-disposition. All others are refused
-as not implemented, and so is deferring.
+Here: renew-lock, renew-session-lock, peek-message, schedule-message, cancel-scheduled-message, update-disposition. All
+others are refused as not implemented, and so is deferring.
 """
 
 import uuid
@@ -38,6 +38,13 @@ def _renew_lock(namespace: Namespace, path: str, body: Body) -> dict[object, obj
     queue = namespace.find_queue(path)
     expirations = [queue.renew(token) for token in _read_items(body, "lock-tokens", uuid.UUID)]
     return {"expirations": Array(tuple(Timestamp.from_seconds(until) for until in expirations))}
+
+
+def _renew_session_lock(namespace: Namespace, path: str, body: Body) -> dict[object, object]:
+    session = body.get("session-id")
+    if not isinstance(session, str):
+        raise DecodeError("session-id is a text")
+    return {"expiration": Timestamp.from_seconds(namespace.find_queue(path).renew_session(session))}
 
 
 def _peek(namespace: Namespace, path: str, body: Body) -> dict[object, object]:
@@ -86,6 +93,7 @@ def _update_disposition(namespace: Namespace, path: str, body: Body) -> dict[obj
 
 _ACTIONS: dict[str, Callable[[Namespace, str, Body], dict[object, object]]] = {
     "renew-lock": _renew_lock,
+    "renew-session-lock": _renew_session_lock,
     "peek-message": _peek,
     "schedule-message": _schedule,
     "cancel-scheduled-message": _cancel,

@@ -71,7 +71,7 @@ class StoredMessage:
 
     @property
     def session_id(self) -> str | None:
-        """The session id; it is carried, sessions are not served."""
+        """The session id, if any."""
         return self.properties.group_id
 
     @property

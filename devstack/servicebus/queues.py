@@ -13,6 +13,7 @@ from devstack.amqp.errors import NOT_ALLOWED, AmqpError
 from devstack.clock import Clock
 from devstack.servicebus.configuration import Queue, Subscription
 from devstack.servicebus.messages import Lock, StoredMessage
+from devstack.servicebus.sessions import SessionLocks
 
 LOCK_LOST = "com.microsoft:message-lock-lost"
 
@@ -34,6 +35,12 @@ class MessageQueue:
         # In order: numbers rise, and a message that changes keeps its place.
         self._stored: dict[int, StoredMessage] = {}
         self._watchers: list[Callable[[], None]] = []
+        self._sessions = SessionLocks(clock, config.lock_duration)
+
+    @property
+    def requires_session(self) -> bool:
+        """Whether it is received from session by session. Dead letters never are."""
+        return isinstance(self._config, Subscription) and self._config.requires_session and bool(self._dead_letters)
 
     @property
     def messages(self) -> tuple[StoredMessage, ...]:
@@ -46,18 +53,49 @@ class MessageQueue:
         if message.ttl is not None and self._dead_letters:
             message = replace(message, expires_at=message.enqueued_at + message.ttl)
         self._offer(message)
+        if self.requires_session and message.session_id is None:
+            self._bury(message, "Session id is null.", "The subscription requires sessions, and the message has none.")
 
     def append_next(self, message: StoredMessage) -> None:
         """Put a message in, under a number of this queue's own."""
         self.append(replace(message, sequence_number=next(self._numbers)))
 
-    def find_next(self) -> StoredMessage | None:
-        """Return the message that would be taken next."""
-        return next((message for message in self.messages if not message.locked), None)
+    def find_next(self, session: str | None = None) -> StoredMessage | None:
+        """Return the message that would be taken next, of a session where one is named."""
+        return next(
+            (one for one in self.messages if not one.locked and (session is None or one.session_id == session)), None
+        )
 
-    def take(self, *, lock: bool) -> StoredMessage | None:
+    def accept(self, wanted: str | None) -> tuple[str, uuid.UUID, float] | None:
+        """Lock a session, or any that is free and has messages; return its id, the holder's token and until when.
+
+        None where there is none. Raises AmqpError where somebody holds the wanted one.
+        """
+        if wanted is None:
+            waiting = (one.session_id for one in self.messages if not one.locked and one.session_id is not None)
+            wanted = next((session for session in waiting if self._sessions.is_free(session)), None)
+        return None if wanted is None else (wanted, *self._sessions.take(wanted))
+
+    def check_session(self, session: str, holder: uuid.UUID) -> None:
+        """Raise AmqpError unless this holder still has the session."""
+        self._sessions.check(session, holder)
+
+    def renew_session(self, session: str) -> float:
+        """Lock a session and its messages anew, and return until when, in Unix seconds. Raises AmqpError."""
+        until = self._sessions.renew(session)
+        for message in self._of(session):
+            if message.lock:
+                self._lock(message, message.lock.token)
+        return until
+
+    def leave(self, session: str, holder: uuid.UUID) -> None:
+        """Give a session back, and what was received of it and not settled."""
+        if self._sessions.release(session, holder):
+            self._give_back(session)
+
+    def take(self, *, lock: bool, session: str | None = None) -> StoredMessage | None:
         """Take the next message: locked, or for good."""
-        message = self.find_next()
+        message = self.find_next(session)
         if message and lock:
             return self._lock(message, uuid.uuid4())
         if message:
@@ -95,6 +133,8 @@ class MessageQueue:
     def advance(self) -> None:
         """Take back what was locked too long, and let expire what is too old."""
         now = self._clock()
+        for session in self._sessions.expired():
+            self._give_back(session)
         for message in tuple(self._stored.values()):
             if message.lock and message.lock.until <= now:
                 self._take_back(message)
@@ -112,6 +152,18 @@ class MessageQueue:
     def clear(self) -> None:
         """Forget every message and lock, but not the count."""
         self._stored.clear()
+        self._sessions.clear()
+
+    def _of(self, session: str) -> list[StoredMessage]:
+        return [message for message in self._stored.values() if message.session_id == session]
+
+    def _give_back(self, session: str) -> None:
+        """Let others have a session, and what is locked of it."""
+        for message in self._of(session):
+            if message.lock:
+                self._take_back(message)
+        for changed in tuple(self._watchers):
+            changed()
 
     def _lock(self, message: StoredMessage, token: uuid.UUID) -> StoredMessage:
         message = replace(message, lock=Lock(token, self._clock() + self._config.lock_duration))

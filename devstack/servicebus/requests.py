@@ -8,15 +8,17 @@ from typing import Any
 from devstack.amqp.codec import Int, Symbol
 from devstack.amqp.errors import NOT_ALLOWED, NOT_FOUND, NOT_IMPLEMENTED, UNAUTHORIZED, AmqpError, DecodeError
 from devstack.amqp.messages import APPLICATION_PROPERTIES, VALUE, Properties, encode_section, split
-from devstack.amqp.nodes import Delivery
+from devstack.amqp.nodes import Delivery, Terms
 from devstack.amqp.performatives import Outcome
 from devstack.servicebus.inlets import MESSAGE_NOT_FOUND
 from devstack.servicebus.queues import LOCK_LOST
+from devstack.servicebus.sessions import SESSION_LOCK_LOST
 
 OK, ACCEPTED, NO_CONTENT = 200, 202, 204
 
 _STATUSES = {
     LOCK_LOST: 410,
+    SESSION_LOCK_LOST: 410,
     MESSAGE_NOT_FOUND: 404,
     NOT_FOUND: 404,
     UNAUTHORIZED: 401,
@@ -44,6 +46,8 @@ class Request:
 
 class Outbox:
     """Responses that wait for the link they go out on."""
+
+    terms = Terms()
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._waiting: deque[bytes] = deque()

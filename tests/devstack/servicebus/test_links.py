@@ -71,10 +71,18 @@ async def test_another_operation_than_put_token_is_refused(bus: ServiceBus) -> N
         assert answer["status-code"] == 501
 
 
-async def test_a_receiver_that_asks_for_a_session_is_refused(bus: ServiceBus) -> None:
+async def test_a_receiver_that_asks_for_a_session_of_an_entity_without_sessions_is_refused(bus: ServiceBus) -> None:
     async with connect(bus) as peer:
         await peer.authorize(bus, "jobs")
         source = Source("jobs", filter={Symbol("com.microsoft:session-filter"): "s"})
+        await peer.send(Attach("link", UInt(1), RECEIVER, source=source, target=Target("here")))
+        assert await expect_refusal(peer, await peer.expect(Attach)) == "amqp:not-allowed"
+
+
+async def test_a_receiver_that_chooses_by_anything_else_is_refused(bus: ServiceBus) -> None:
+    async with connect(bus) as peer:
+        await peer.authorize(bus, "jobs")
+        source = Source("jobs", filter={Symbol("apache.org:selector-filter:string"): "s"})
         await peer.send(Attach("link", UInt(1), RECEIVER, source=source, target=Target("here")))
         assert await expect_refusal(peer, await peer.expect(Attach)) == "amqp:not-implemented"
 

@@ -250,13 +250,6 @@ async def test_deferring_is_refused_and_the_message_is_not_lost(
     assert ids(bus) == ["a"]
 
 
-async def test_a_session_receiver_is_refused(bus: ServiceBus, client: ServiceBusClient) -> None:
-    with pytest.raises(ServiceBusError, match="not-implemented"):
-        async with client.get_queue_receiver("jobs", session_id="s"):
-            pass
-    assert bus.messages("jobs") == ()
-
-
 async def test_an_unknown_entity_is_not_found(bus: ServiceBus, client: ServiceBusClient) -> None:
     with pytest.raises(MessagingEntityNotFoundError):
         async with client.get_queue_sender("nowhere") as sender:
