@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import importlib
 import logging
 import os
 import sys
@@ -9,20 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fanout import environment
-from fanout.acks.command import COMMAND as ACKS
-from fanout.deadletters.command import COMMAND as DEADLETTERS
-from fanout.doctor.command import COMMAND as DOCTOR
 from fanout.errors import UsageError
-from fanout.live.command import COMMAND as LIVE
-from fanout.plan.command import COMMAND as PLAN
-from fanout.refresh.command import COMMAND as REFRESH
-from fanout.rollback.command import COMMAND as ROLLBACK
-from fanout.status.command import COMMAND as STATUS
-from fanout.subcommand import Run
+from fanout.subcommand import Command, Run
 from shared.errors import SettingsError, describe_fault
 
-COMMANDS = (DOCTOR, STATUS, PLAN, REFRESH, ACKS, ROLLBACK, DEADLETTERS, LIVE)
-"""In the order of the help."""
+NAMES = ("doctor", "status", "plan", "refresh", "acks", "rollback", "deadletters", "live")
+"""The sub-commands, in the order of the help. Each is `COMMAND` in a module of its own, `fanout.NAME.command`."""
 
 FAILED = 1
 
@@ -34,7 +27,9 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command and return its exit code. Without arguments they are the process's own."""
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    # A module brings its SDKs with it, which takes longer than most runs: only those that are named are loaded.
+    arguments = parser([name for name in NAMES if name in given] or NAMES).parse_args(given)
     level = logging.INFO if arguments.verbose else logging.ERROR
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("azure").setLevel(max(level, logging.WARNING))  # at INFO it logs every request
@@ -70,8 +65,14 @@ def _print(text: str, code: int) -> int:
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; what was parsed has the sub-command as `command`."""
+def load(name: str) -> Command:
+    """Return a sub-command."""
+    command: Command = importlib.import_module(f"fanout.{name}.command").COMMAND
+    return command
+
+
+def parser(names: Sequence[str] = NAMES) -> argparse.ArgumentParser:
+    """Return the parser of the command line, with these sub-commands; what was parsed has its own as `command`."""
     whole = argparse.ArgumentParser(
         prog="fanout" if Path(sys.argv[0]).name == "fanout" else "python -m fanout",
         description="Operate Key Vault Fan-out. The settings are the app's own: the environment, or --settings.",
@@ -86,8 +87,8 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--verbose", action="store_true", help="show the flow's own log lines on stderr")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_to(commands)
+    for name in names:
+        load(name).add_to(commands)
     return whole
 
 

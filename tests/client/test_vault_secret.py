@@ -90,6 +90,8 @@ async def test_a_notice_about_what_is_or_was_held_costs_no_read(
 ) -> None:
     old = vault.get(ABOUT.name).version
     async with scene.listener() as listener, kept(client, listener=listener) as secret:
+        await listener.connected()  # which makes it look, too
+        await eventually(lambda: reads(vault) == 2)
         new = vault.set_secret(ABOUT.name, f"{MARK}-2")
         await scene.tell(new_version(new))
         await eventually(lambda: secret.version == new)

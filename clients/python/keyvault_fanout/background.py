@@ -28,9 +28,8 @@ class Background:
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stack = contextlib.AsyncExitStack()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="keyvault-fanout", daemon=True)
 
     def enter(self, opened: AbstractAsyncContextManager[T]) -> T:
         """Enter an async context manager and return what that gives. Raises what it raises."""
@@ -38,22 +37,27 @@ class Background:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for something async, and return what it returns. Not to be called by what runs in this loop itself."""
-        if not self._thread.is_alive():
+        if self._loop is None:
             work.close()
             raise RuntimeError("expected `with Background() as background:` around this")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="keyvault-fanout", daemon=True)
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        closing = asyncio.run_coroutine_threadsafe(self._stack.aclose(), self._loop)
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        closing = asyncio.run_coroutine_threadsafe(self._stack.aclose(), loop)
         with contextlib.suppress(TimeoutError):
             closing.result(_GOODBYE)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        loop.call_soon_threadsafe(loop.stop)
         self._thread.join(_GOODBYE)
         if not self._thread.is_alive():
-            self._loop.close()
+            loop.close()
