@@ -29,6 +29,7 @@ async def test_a_node_whose_mount_is_stale_puts_the_old_bytes_back_at_its_requeu
     async with driver(town, generation) as node:
         for pod in seed.PODS:
             node.hold(pod)
+        await node.passed()  # a round that is under way fetches what it finds
         town.rotate("the second value")
         town.write("the second value")
 
@@ -43,6 +44,7 @@ async def test_one_stale_pod_of_two_makes_the_secret_flip_until_it_is_released(
 ) -> None:
     async with driver(town, generation) as node:
         node.hold(POD)
+        await node.passed()
         version = town.rotate("the second value")
         await town.eventually(lambda: town.status_versions(seed.PODS[1]) == [version])
         await town.eventually(lambda: town.values().count(FIRST) > 1)
