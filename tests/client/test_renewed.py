@@ -122,6 +122,28 @@ async def test_many_users_at_once_never_get_a_closed_one(mount: Mount) -> None:
     assert not any(seen)
 
 
+async def test_a_value_that_changes_while_the_first_one_is_made_is_the_one_in_use(mount: Mount) -> None:
+    go, factory = asyncio.Event(), Factory()
+
+    async def slowly(value: SecretValue) -> Pool:
+        if not factory.made:
+            await go.wait()
+        return await factory.make(value)
+
+    async with kept(mount) as secret:
+        renewed = Renewed(secret, make=slowly, close=factory.close)
+        starting = asyncio.create_task(renewed.__aenter__())
+        await asyncio.sleep(0)
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.current().text() == f"{MARK}-2")
+        go.set()
+        await starting
+        await eventually(lambda: len(factory.made) == 2)
+        async with renewed.use() as pool:
+            assert pool.of == f"{MARK}-2"
+        await renewed.__aexit__()
+
+
 async def test_a_blocking_factory_will_do(mount: Mount) -> None:
     closed: list[str] = []
     async with (

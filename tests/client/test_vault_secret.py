@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,9 @@ from tests.client.keeping import MARK, QUICK
 from tests.client.notices import near_expiry, new_version
 
 FOREVER = 3600.0
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+SOON = datetime.now(UTC) + timedelta(hours=1)
+"""Later than any version of these tests was made."""
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -77,7 +81,7 @@ async def test_a_notice_about_a_new_version_leads_to_one_read_and_one_call(
         await eventually(lambda: reads(vault) == 2)
         secret.on_change(lambda value: seen.append(value.text()))
         version = vault.set_secret(ABOUT.name, f"{MARK}-2")
-        await scene.tell(new_version(version), new_version(version), near_expiry(version))
+        await scene.tell(new_version(version, at=SOON), near_expiry(version))
         await eventually(lambda: seen)
 
         assert (secret.current().text(), secret.version) == (f"{MARK}-2", version)
@@ -93,13 +97,27 @@ async def test_a_notice_about_what_is_or_was_held_costs_no_read(
         await listener.connected()  # which makes it look, too
         await eventually(lambda: reads(vault) == 2)
         new = vault.set_secret(ABOUT.name, f"{MARK}-2")
-        await scene.tell(new_version(new))
+        await scene.tell(new_version(new, at=SOON))
         await eventually(lambda: secret.version == new)
         before = reads(vault)
-        await scene.tell(new_version(old), new_version(new))
+        await scene.tell(new_version(old, at=SOON), new_version(new, at=SOON), new_version("of-last-year", at=LONG_AGO))
         await eventually(lambda: not scene.broker.messages(PATH))
 
         assert (reads(vault), secret.version, secret.health().told) == (before, new, "")
+
+
+async def test_a_vault_that_is_behind_its_notice_is_read_again_before_the_poll(
+    vault: KeyVault, client: SecretClient, scene: Scene
+) -> None:
+    async with scene.listener() as listener, kept(client, listener=listener) as secret:
+        await listener.connected()
+        await eventually(lambda: reads(vault) == 2)
+        await scene.tell(new_version("not-served-yet", at=SOON))
+        await eventually(lambda: reads(vault) == 3)
+        version = vault.set_secret(ABOUT.name, f"{MARK}-2")
+        await eventually(lambda: secret.version == version)
+
+        assert secret.health().told == ""
 
 
 async def test_without_notices_the_slow_poll_finds_the_change(vault: KeyVault, client: SecretClient) -> None:

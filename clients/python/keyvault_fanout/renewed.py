@@ -50,6 +50,7 @@ class Renewed(Generic[T]):
         self._used: SecretValue | None = None
         self._version = ""
         self._problem = ""
+        self._turn = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -106,17 +107,20 @@ class Renewed(Generic[T]):
         if made is not None:
             await self._end(made)
 
-    async def _renew(self, value: SecretValue) -> None:
-        if self._used is not None and self._used == value:
-            return
-        try:
-            thing = await call(self._make, value)
-        except Exception as error:
-            self._problem = type(error).__name__
-            raise
-        self._problem = ""
-        old, self._made, self._used = self._made, _Made(thing), value
-        self._version = self._secret.version
+    async def _renew(self, _: SecretValue) -> None:
+        """Make one of the newest value, whichever it was called with: it is called again at once where that changed."""
+        async with self._turn:
+            value = self._secret.current()
+            if self._used is not None and self._used == value:
+                return
+            try:
+                thing = await call(self._make, value)
+            except Exception as error:
+                self._problem = type(error).__name__
+                raise
+            self._problem = ""
+            old, self._made, self._used = self._made, _Made(thing), value
+            self._version = self._secret.version
         if old is not None:
             task = asyncio.create_task(self._end(old))
             self._closing.add(task)

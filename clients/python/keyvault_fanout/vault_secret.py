@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets.aio import SecretClient
 
 _LONGEST_WISH = 600.0
+_LAGGING = 10.0
+"""Seconds for which a vault may serve the version before the one that a notice spoke of."""
+
+_AGAIN = 2.0
+"""Seconds between two reads meanwhile."""
+
 _WHY = {
     HTTPStatus.UNAUTHORIZED: "the vault takes no token of this identity (401)",
     HTTPStatus.FORBIDDEN: "the vault refuses (403): the role Key Vault Secrets User or a firewall, or it is disabled",
@@ -35,10 +41,11 @@ class VaultSecret(KeptSecret):
             async with VaultSecret(client, "db-password", listener=listener) as password:
                 connect(password.current().text())
 
-    A notice about a version that is, or was, held here costs no read. For another one it is read after a random part of
-    `jitter` seconds, because every instance is told at the same moment; several notices lead to one read. Every `poll`
-    seconds, and whenever the listener is connected again, it is read all the same. What cannot be read is tried again
-    at `pace`, or when the vault says; the last value is held meanwhile, and `health()` is stale.
+    A notice about a version that is, or was, held here, or that was made before it, costs no read. For another one it
+    is read after a random part of `jitter` seconds, because every instance is told at the same moment; several notices
+    lead to one read. Every `poll` seconds, and whenever the listener is connected again, it is read all the same. What
+    cannot be read is tried again at `pace`, or when the vault says; the last value is held meanwhile, and `health()` is
+    stale.
     It takes the role *Key Vault Secrets User*. `first` is how many seconds the first value may take, `timeout` one
     read; `vault` is the vault's name where its host does not begin with it.
     """
@@ -59,6 +66,7 @@ class VaultSecret(KeptSecret):
     ) -> None:
         host = urlsplit(client.vault_url).hostname or ""
         self._client, self._name, self._timeout = client, name, timeout
+        self._made: datetime | None = None
         super().__init__(
             f"secret {name}",
             vault=vault.lower() or host.partition(".")[0].lower(),
@@ -73,9 +81,12 @@ class VaultSecret(KeptSecret):
         )
 
     async def _hear(self, notice: Notice) -> None:
-        if notice.vault == self.vault and self._holding.is_news(notice.version):
-            self._holding.tell(notice.version, self._now())
-            self._woken.set()
+        if notice.vault != self.vault or not self._holding.is_news(notice.version):
+            return
+        if self._made is not None and notice.event_time is not None and notice.event_time < self._made:
+            return  # about a version that was made before the one that is held
+        self._holding.tell(notice.version, self._now())
+        self._woken.set()
 
     async def _read(self) -> None:
         try:
@@ -88,8 +99,15 @@ class VaultSecret(KeptSecret):
             raise _explained(error) from None
         if found.value is None:
             raise UnreadableError("the vault answered without a value")
-        self._holding.read(SecretValue(found.value.encode()), self._now())
-        self._holding.adopt(found.properties.version or "")
+        held, version = self._holding, found.properties.version or ""
+        held.read(SecretValue(found.value.encode()), self._now())
+        self._made = found.properties.created_on
+        if version != held.version or held.waited(self._now()) > _LAGGING:
+            held.adopt(version)
+
+    def _rest(self) -> float:
+        # Told of a version, and still served the one before: the vault's own copies may be behind one another.
+        return min(_AGAIN, self._poll) if self._holding.told else self._poll
 
 
 def _explained(error: AzureError) -> UnreadableError:
