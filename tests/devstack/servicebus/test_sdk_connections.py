@@ -65,10 +65,10 @@ async def test_a_message_is_completed_through_management_when_the_link_was_cut(b
 
 
 async def test_the_auto_lock_renewer_keeps_a_lock() -> None:
-    # Three seconds behind, so that the renewer finds the lock short at its first look and not after minutes.
-    clock = ManualClock(time.time() - 3)
+    # The renewer finds a lock of less than ten seconds short at its first look, and not after minutes.
+    clock = ManualClock(time.time())
     async with (
-        ServiceBus(queues=[Queue(name="jobs", lock_duration=5.0)], key=KEY, clock=clock) as bus,
+        ServiceBus(queues=[Queue(name="jobs", lock_duration=9.0)], key=KEY, clock=clock) as bus,
         reconnecting(bus) as client,
         client.get_queue_sender("jobs") as sender,
         client.get_queue_receiver("jobs", max_wait_time=5) as receiver,
@@ -79,7 +79,7 @@ async def test_the_auto_lock_renewer_keeps_a_lock() -> None:
         async with AutoLockRenewer() as renewer:
             renewer.register(receiver, message, max_lock_renewal_duration=30)
             async with asyncio.timeout(10):
-                while [stored.lock.until for stored in bus.messages("jobs") if stored.lock] != [clock() + 5]:  # noqa: ASYNC110 -- see below
+                while [stored.lock.until for stored in bus.messages("jobs") if stored.lock] != [clock() + 9]:  # noqa: ASYNC110 -- see below
                     await asyncio.sleep(0.05)  # The SDK tells nobody of a lock that it has renewed.
         await receiver.complete_message(message)
         assert bus.messages("jobs") == ()
