@@ -5,7 +5,7 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -71,6 +71,8 @@ class Run:
     do_it: bool
     as_json: bool
     made: str = ""
+    known: bool = True
+    left: list[str] = field(default_factory=list)
     choice: Choice | None = None
     remarks: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -103,10 +105,15 @@ class Run:
             print(f"fanout: {text}", file=sys.stderr)
 
     async def _bring_back(self, shelf: Shelf) -> None:
-        self.choice = choice.choose(await shelf.versions(), self.wanted, datetime.now(UTC))
+        before = await shelf.versions()
+        self.choice = choice.choose(before, self.wanted, datetime.now(UTC))
         if not self.do_it:
             return
-        self.made = await shelf.bring_back(self.choice)
+        try:
+            self.made = await shelf.bring_back(self.choice)
+        except OperatorError:
+            await self._find_what_was_made(shelf, {one.version for one in before}, self.choice)
+            raise
         known = {self.choice.newest.version, self.made}
         since = [
             one.version
@@ -115,6 +122,14 @@ class Run:
         ]
         if since:  # Key Vault has no write that depends on what was read
             self.remarks.append(f"somebody set version {', '.join(since)} meanwhile; look which one serves")
+
+    async def _find_what_was_made(self, shelf: Shelf, before: Collection[str], choice_: Choice) -> None:
+        """Look for versions of ours: a write may have been done, more than once, although no answer came."""
+        self.known = False
+        with contextlib.suppress(OperatorError):
+            after = await shelf.versions()
+            self.left = [one.version for one in after if one.version not in before and one.tags == choice_.tags]
+            self.known = True
 
     def text(self) -> str:
         """Return what to print."""
@@ -125,6 +140,8 @@ class Run:
                 "newest": newest and newest.version,
                 "chosen": chosen and chosen.version,
                 "made": self.made or None,
+                "madeWithoutAnswer": self.left,
+                "known": self.known,
                 "tags": sorted(self.choice.tags) if self.choice else [],
                 "remarks": self.remarks,
                 "errors": self.errors,
@@ -133,6 +150,8 @@ class Run:
         if chosen is None or newest is None:
             return f"{self.about}: nothing was done"
         told = f"what version {chosen.version} holds (of {chosen.created:%Y-%m-%d %H:%M})"
+        if not self.made and self.do_it:
+            return f"{self.about}: {told} was to become a new version.\n{self._aftermath()}"
         if not self.made:
             return (
                 f"{self.about}: {told} would become a new version, after {newest.version}.\n"
@@ -140,6 +159,15 @@ class Run:
             )
         follow = f"fanout refresh --vault {self.about.vault} --object secret/{self.about.name} --follow"
         return f"{self.about}: version {self.made} holds {told}.\nEverybody follows it as any rotation: {follow}"
+
+    def _aftermath(self) -> str:
+        """Say what a failed write has left."""
+        where = f"az keyvault secret list-versions --vault-name {self.about.vault} --name {self.about.name}"
+        if not self.known:
+            return f"It is not known whether one was made. Look: {where}"
+        if self.left:
+            return f"It was made although no answer came: {', '.join(self.left)}. Look which one serves: {where}"
+        return "Nothing was done."
 
 
 COMMAND = Command(

@@ -67,7 +67,8 @@ class Shelf:
     async def bring_back(self, choice: Choice) -> str:
         """Make a new version with the chosen one's value, and return its id.
 
-        Where an answer is lost it is made twice: two equal versions, and the newer one serves.
+        Where an answer is lost it is made again: up to three equal versions, of which the newest serves. Whoever gets
+        an error looks for them by the tags.
         """
         chosen = choice.chosen
         with self._translated():

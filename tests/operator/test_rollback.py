@@ -7,6 +7,7 @@ import pytest
 
 from devstack import seed
 from devstack.faults import Fault
+from devstack.keyvault import Request
 from devstack.keyvault.refusals import Denial
 from fanout.__main__ import main
 from fanout.errors import OperatorError
@@ -16,7 +17,7 @@ from tests.operator.standing import MARK, OBJECT, Standing
 from tests.operator.test_command import SETTINGS
 
 NOW = datetime(2026, 9, 21, 14, 0, tzinfo=UTC)
-FIELDS = {"object", "newest", "chosen", "made", "tags", "remarks", "errors"}
+FIELDS = {"object", "newest", "chosen", "made", "madeWithoutAnswer", "known", "tags", "remarks", "errors"}
 
 
 def kept(
@@ -95,6 +96,48 @@ async def test_a_write_whose_answer_is_lost_is_made_again_and_changes_nothing_mo
     newest = standing.stack.vault.get(seed.OBJECT)
     assert newest.version == said.document["made"]
     assert (newest.value, newest.tags) == (f"{MARK}-first", {choice.TAG: good})
+
+
+async def test_writes_whose_answers_are_all_lost_are_looked_for_and_named(standing: Standing) -> None:
+    standing.rotate()
+    standing.stack.vault.faults.plan(lambda one: one.operation == "set", Fault(drop=True, after=True), times=None)
+
+    said = await standing.run("rollback", "--object", OBJECT, "--to", LAST_GOOD, "--yes")
+
+    newest = standing.stack.vault.get(seed.OBJECT)
+    assert newest.value == f"{MARK}-first", "it was made"
+    assert said.code == 1
+    assert "Nothing was done" not in said.out
+    assert newest.version in said.out
+
+
+async def test_where_it_cannot_be_told_whether_a_version_was_made_it_says_so(standing: Standing) -> None:
+    standing.rotate()
+    lists = 0
+
+    def lost(one: Request) -> bool:
+        nonlocal lists
+        lists += one.operation == "list versions"
+        return one.operation == "set" or lists > 1
+
+    standing.stack.vault.faults.plan(lost, Fault(drop=True, after=True), times=None)
+
+    said = await standing.run("rollback", "--object", OBJECT, "--to", LAST_GOOD, "--yes", "--json")
+
+    assert said.code == 1
+    assert said.document["known"] is False
+    told = await standing.run("rollback", "--object", OBJECT, "--to", LAST_GOOD)
+    assert told.code == 1, "the vault is still away"
+
+
+async def test_a_refusal_makes_nothing_and_says_so_without_asking_for_a_yes(standing: Standing) -> None:
+    standing.rotate()
+    standing.stack.vault.rights = lambda _, asked: Denial.RBAC if asked.operation == "set" else None
+
+    said = await standing.run("rollback", "--object", OBJECT, "--to", LAST_GOOD, "--yes")
+
+    assert "Nothing was done." in said.out
+    assert "--yes does it" not in said.out
 
 
 async def test_an_object_that_is_not_there_is_told(standing: Standing) -> None:
