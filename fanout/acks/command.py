@@ -28,8 +28,8 @@ _EPILOG = """\
 Applications say what they use by the client's Acknowledger, every ten minutes. The queue is looked through, and nothing
 is taken from it. It is what they say, not a proof: an application that acknowledges nothing is not in the table.
 
-Exit codes: 0 every instance that was heard of lately uses the newest version; 1 one uses another, nobody was heard of,
-or something could not be looked at; 2 usage or settings are wrong.
+Exit codes: 0 somebody was heard of lately, and the last word of every instance is the newest version; 1 one said last
+that it uses another, nobody was heard of, or something could not be looked at; 2 usage or settings are wrong.
 """
 
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def prepare(parsed: argparse.Namespace, mapping: Mapping[str, str]) -> "Run":
     """Read arguments and settings. Raises `UsageError` or `SettingsError`."""
     settings = Settings.from_mapping(mapping)
-    if not 0 < parsed.within <= 10_080:  # noqa: PLR2004 - a week, in minutes
+    if not 1 <= parsed.within <= 10_080:  # noqa: PLR2004 - a week, in minutes
         raise UsageError("--within is wrong; expected minutes from 1 to 10080")
     if not parsed.queue.strip():
         raise UsageError("--queue: expected the name of a queue")
@@ -77,13 +77,13 @@ class Run:
     as_json: bool
     roll: Roll | None = None
     foreign: int = 0
-    more: bool = False
+    whole: bool = False
     errors: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> int:
         """The exit code."""
-        return 0 if self.roll is not None and self.roll.all_newest and not self.errors and not self.more else 1
+        return 0 if self.roll is not None and self.roll.all_newest and not self.errors else 1
 
     async def do(self) -> None:
         """Ask the vault for the newest version, and look through the queue."""
@@ -95,9 +95,9 @@ class Run:
             if subject.remark:
                 self.errors.append(f"{self.about}: {subject.remark}")
             await self._listen(heard)
-        if self.more:
-            self.errors.append(f"queue {self.queue}: more than {_MOST} messages; only the oldest were looked at")
-        self.roll = roll.call(str(self.about).lower(), subject.version, heard, now=utc_now(), within=self.within)
+        self.roll = roll.call(
+            str(self.about).lower(), subject.version, heard, now=utc_now(), within=self.within, whole=self.whole
+        )
         for error in self.errors:
             print(f"fanout: {error}", file=sys.stderr)
 
@@ -117,8 +117,10 @@ class Run:
                 elif one.about == about:
                     heard.append(one)
                 if read >= _MOST:
-                    self.more = True
+                    self.errors.append(f"queue {self.queue}: {_MOST} messages or more; only the oldest were looked at")
                     break
+            else:
+                self.whole = True
         except FanoutError as error:
             self.errors.append(told(error))
         finally:

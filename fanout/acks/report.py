@@ -10,12 +10,9 @@ from shared.record import plain
 
 def lines(roll: Roll) -> list[str]:
     """Return a table, and in a sentence whether the old version can be revoked."""
+    head = f"{roll.about}, newest version {roll.newest or 'unknown'}"
     if not roll.entries:
-        return [
-            f"{roll.about}, newest version {roll.newest or 'unknown'}",
-            "",
-            "nobody has acknowledged any version of it",
-        ]
+        return [head, "", verdict(roll)]
     rows = [
         (
             one.said.application,
@@ -29,7 +26,7 @@ def lines(roll: Roll) -> list[str]:
     ]
     headings = ("APPLICATION", "INSTANCE", "USES", "VERSION", "SINCE", "LAST HEARD")
     return [
-        f"{roll.about}, newest version {roll.newest or 'unknown'}",
+        head,
         "",
         *table.lines(headings, rows, whole=3),
         "",
@@ -41,12 +38,14 @@ def verdict(roll: Roll) -> str:
     """Say whether the old version can be revoked, as far as instances say what they use."""
     count = {use: sum(one.use is use for one in roll.entries) for use in Use}
     silent = f"; {count[Use.SILENT]} were not heard of lately" if count[Use.SILENT] else ""
+    if not roll.whole:
+        return "not looked through to the end: nothing is known about the instances that were not read"
     if not roll.newest:
         return f"the vault does not say which version is the newest{silent}"
-    if count[Use.OLD]:
-        return f"do not revoke the old version: {count[Use.OLD]} instances use it{silent}"
+    if roll.behind:
+        return f"do not revoke the old version: {roll.behind} instances said last that they use it{silent}"
     if not count[Use.NEWEST]:
-        return f"nobody was heard of lately{silent}"
+        return f"nobody was heard of lately{silent}" if roll.entries else "nobody has acknowledged any version of it"
     return f"all {count[Use.NEWEST]} instances that were heard of lately use the newest version{silent}"
 
 
@@ -56,6 +55,7 @@ def as_json(roll: Roll) -> dict[str, Any]:
         "object": roll.about,
         "newest": roll.newest,
         "allNewest": roll.all_newest,
+        "whole": roll.whole,
         "instances": [
             {
                 "application": plain(one.said.application),

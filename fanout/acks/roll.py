@@ -29,20 +29,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roll:
-    """All instances that said something about an object, and its newest version; that is empty where not known."""
+    """All instances that said something about an object, and its newest version; that is empty where not known.
+
+    `whole` says that everything was looked through: who is missing may be on any version.
+    """
 
     about: str
     newest: str
     entries: Sequence[Entry]
+    whole: bool = True
+
+    @property
+    def behind(self) -> int:
+        """How many instances said last that they use another version, also those that are silent since."""
+        return sum(entry.said.version != self.newest for entry in self.entries)
 
     @property
     def all_newest(self) -> bool:
-        """Whether somebody was heard lately, and nobody of them uses another version than the newest."""
-        uses = {entry.use for entry in self.entries}
-        return bool(self.newest) and Use.NEWEST in uses and Use.OLD not in uses
+        """Whether somebody was heard lately, and nobody's last word is another version than the newest."""
+        lately = any(entry.use is Use.NEWEST for entry in self.entries)
+        return self.whole and bool(self.newest) and lately and not self.behind
 
 
-def call(about: str, newest: str, heard: Iterable[Said], *, now: datetime, within: timedelta) -> Roll:
+def call(
+    about: str, newest: str, heard: Iterable[Said], *, now: datetime, within: timedelta, whole: bool = True
+) -> Roll:
     """Return the roll of an object: of each instance what it said last. Who was not heard `within` a time is silent."""
     last: dict[tuple[str, str], Said] = {}
     for said in heard:
@@ -51,7 +62,7 @@ def call(about: str, newest: str, heard: Iterable[Said], *, now: datetime, withi
             last[key] = said
     entries = [Entry(said=said, use=_use(said, newest, now - within)) for said in last.values()]
     entries.sort(key=lambda one: (_ORDER.index(one.use), one.said.application, one.said.instance))
-    return Roll(about=about, newest=newest, entries=entries)
+    return Roll(about=about, newest=newest, entries=entries, whole=whole)
 
 
 def _use(said: Said, newest: str, oldest: datetime) -> Use:

@@ -11,7 +11,8 @@ from azure.servicebus.aio import ServiceBusClient
 from devstack import seed, stack
 from devstack.faults import Fault
 from devstack.keyvault.refusals import Denial
-from fanout.acks import roll, said
+from devstack.servicebus.operations import Operation
+from fanout.acks import report, roll, said
 from fanout.acks.roll import Use
 from fanout.acks.said import Said
 from keyvault_fanout import Acknowledger, Bus
@@ -72,6 +73,28 @@ async def test_an_instance_on_the_old_version_is_named_and_the_exit_code_says_so
     assert uses == {"web-1": "old", "web-0": "newest"}, "of each instance the last word"
 
 
+async def test_a_queue_that_fails_in_the_middle_promises_nothing(standing: Standing) -> None:
+    """The one who is on the newest version was read; who comes after is not known."""
+    await put(standing, body(standing.stack.vault.get(seed.OBJECT).version))
+    looks = 0
+
+    def second_look(operation: Operation) -> bool:
+        nonlocal looks
+        looks += operation.action == "peek-message"
+        return looks > 1
+
+    standing.stack.bus.faults.plan(second_look, Fault(condition="amqp:unauthorized-access"), times=None)
+    said_ = await standing.run("acks", "--object", OBJECT, "--json")
+    looks = 0
+    told = await standing.run("acks", "--object", OBJECT)
+
+    assert (said_.code, said_.document["allNewest"], said_.document["whole"]) == (1, False, False)
+    assert len(said_.document["instances"]) == 1
+    assert told.code == 1
+    assert "use the newest version" not in told.out
+    assert "not looked through to the end" in told.out
+
+
 async def test_where_nobody_said_anything_nothing_is_promised(standing: Standing) -> None:
     answer = await standing.run("acks", "--object", OBJECT)
 
@@ -100,7 +123,7 @@ async def test_what_is_no_acknowledgement_is_counted_and_moves_no_cursor(standin
     assert "8 messages of the queue acks are no acknowledgements" in answer.out
     assert "web?[31m-0?" in answer.out
     assert "\x1b" not in answer.out
-    assert "9999" not in answer.out
+    assert "9999-12" not in answer.out
 
 
 async def test_a_queue_or_a_vault_that_cannot_be_looked_at_is_an_error(standing: Standing) -> None:
@@ -120,7 +143,7 @@ async def test_a_queue_or_a_vault_that_cannot_be_looked_at_is_an_error(standing:
     ("arguments", "told"),
     [
         (["--object", "secret"], "--object: expected secret/NAME"),
-        (["--object", OBJECT, "--within", "0"], "--within is wrong"),
+        (["--object", OBJECT, "--within", "0.5"], "--within is wrong"),
         (["--object", OBJECT, "--queue", " "], "--queue: expected"),
     ],
 )
@@ -137,13 +160,26 @@ def heard(version: str, instance: str, *, minutes: float = 0) -> Said:
     return Said(about=ABOUT, application="shop-web", instance=instance, version=version, since=at, at=at)
 
 
-def test_who_was_not_heard_of_for_long_is_silent_and_holds_nobody_up() -> None:
-    said_ = [heard("v1", "gone", minutes=31), heard("v2", "web-0", minutes=29)]
+@pytest.mark.parametrize(("last", "all_newest"), [("v2", True), ("v1", False)])
+def test_who_is_silent_holds_up_a_revocation_only_where_his_last_word_was_an_old_version(
+    last: str,
+    all_newest: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    """He may have gone, or only have lost the bus."""
+    said_ = [heard(last, "quiet", minutes=31), heard("v2", "web-0", minutes=29)]
 
     called = roll.call(ABOUT, "v2", said_, now=NOW, within=timedelta(minutes=30))
 
-    assert [(one.said.instance, one.use) for one in called.entries] == [("gone", Use.SILENT), ("web-0", Use.NEWEST)]
-    assert called.all_newest
+    assert [(one.said.instance, one.use) for one in called.entries] == [("quiet", Use.SILENT), ("web-0", Use.NEWEST)]
+    assert called.all_newest is all_newest
+    assert ("use the newest version" in report.verdict(called)) is all_newest
+
+
+def test_a_roll_that_is_not_whole_promises_nothing() -> None:
+    called = roll.call(ABOUT, "v2", [heard("v2", "web-0")], now=NOW, within=timedelta(minutes=30), whole=False)
+
+    assert not called.all_newest
+    assert "not looked through to the end" in report.verdict(called)
 
 
 def test_the_later_word_counts_in_whatever_order_it_is_read() -> None:
