@@ -12,7 +12,7 @@ import pytest_asyncio
 from devstack import stack
 from devstack.faults import Fault
 from devstack.servicebus import Queue, ServiceBus, StoredMessage
-from keyvault_fanout import Acknowledger, Bus, Renewed, SecretFile
+from keyvault_fanout import Acknowledger, Bus, Pace, Renewed, SecretFile
 from tests.client.eventually import eventually
 from tests.client.keeping import MARK, QUICK, Mount
 
@@ -94,6 +94,67 @@ async def test_what_is_held_is_followed_from_one_version_to_the_next(broker: Ser
         await eventually(lambda: versions(broker) == ["v1"])
         held.version = "v2"
         await eventually(lambda: versions(broker) == ["v1", "v2"])
+
+
+class Broken:
+    """Something of somebody else's that raises."""
+
+    vault, object = VAULT, "other"
+
+    @property
+    def version(self) -> str:
+        """Raise."""
+        raise LookupError(MARK)
+
+
+async def test_what_raises_when_it_is_asked_is_passed_over_and_named(
+    broker: ServiceBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = Holding()
+    async with acknowledger(broker) as told:
+        told.follow(Broken())
+        told.follow(held)
+        held.version = "v1"
+        await eventually(lambda: versions(broker) == ["v1"])
+        assert "LookupError" in told.error
+        held.version = "v2"
+        await eventually(lambda: versions(broker) == ["v1", "v2"])
+
+    assert MARK not in caplog.text + told.error
+
+
+async def test_one_that_changes_all_the_time_does_not_keep_another_from_being_said_again(broker: ServiceBus) -> None:
+    async with acknowledger(broker, repeat=0.3) as told:
+        told.using(VAULT, "steady", "v0")
+        changes = 0
+
+        def steady_again() -> bool:
+            nonlocal changes
+            changes += 1
+            told.using(VAULT, NAME, f"v{changes}")
+            return versions(broker).count("v0") >= 2
+
+        await eventually(steady_again)
+
+
+async def test_the_end_does_not_wait_for_the_pace(broker: ServiceBus) -> None:
+    """With this pace the next try would come in a minute; at the end it comes at once."""
+    broker.faults.plan(lambda one: one.kind == "attach", Fault(condition="amqp:not-found"), times=1)
+    async with acknowledger(broker, pace=Pace(first=60, longest=60)) as told:
+        told.using(VAULT, NAME, "v1")
+        await eventually(lambda: told.error)
+
+    assert versions(broker) == ["v1"]
+
+
+async def test_it_may_be_started_again(broker: ServiceBus) -> None:
+    told = acknowledger(broker)
+    for version in ("v1", "v2"):
+        async with told:
+            told.using(VAULT, NAME, version)
+            await eventually(lambda version=version: version in versions(broker))  # type: ignore[misc]
+            told.using(VAULT, "second", version)
+            await eventually(lambda version=version: versions(broker).count(version) == 2)  # type: ignore[misc]
 
 
 async def test_a_pool_that_could_not_be_made_anew_is_said_to_use_the_old_version(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -142,6 +143,30 @@ async def test_a_value_that_changes_while_the_first_one_is_made_is_the_one_in_us
         async with renewed.use() as pool:
             assert pool.of == f"{MARK}-2"
         await renewed.__aexit__()
+
+
+@pytest.mark.parametrize("secret_too", [False, True], ids=["the secret lives on", "the secret ends too"])
+async def test_what_is_still_being_made_at_the_end_is_closed(mount: Mount, *, secret_too: bool) -> None:
+    began, go, factory = threading.Event(), threading.Event(), Factory()
+
+    def slowly(value: SecretValue) -> Pool:
+        if value.text() != f"{MARK}-1":
+            began.set()
+            assert go.wait(15)
+        factory.made.append(Pool(value.text()))
+        return factory.made[-1]
+
+    secret = kept(mount)
+    await secret.start()
+    async with Renewed(secret, make=slowly, close=factory.close):
+        mount.project(f"{MARK}-2")
+        await eventually(began.is_set)
+        if secret_too:
+            await secret.close()
+        asyncio.get_running_loop().call_later(0.05, go.set)
+    await secret.close()
+
+    assert [pool.closed for pool in factory.made] == [True, True]
 
 
 async def test_a_blocking_factory_will_do(mount: Mount) -> None:

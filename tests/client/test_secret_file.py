@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,17 @@ from typing import Any
 import pytest
 
 from keyvault_fanout import Interest, NoValueYetError, SecretFile
-from keyvault_fanout.secret_file import LARGEST
+from keyvault_fanout.kept import UnreadableError
+from keyvault_fanout.secret_file import LARGEST, content
 from tests.builders import ABOUT
 from tests.client.conftest import PATH, Scene
 from tests.client.eventually import eventually
 from tests.client.keeping import MARK, QUICK, Mount
-from tests.client.notices import NOW, TARGET, converged, new_version, refreshed
+from tests.client.notices import NOW, TARGET, altered, converged, new_version, refreshed
 
 FOREVER = 3600.0
-MINE = Interest(namespace=TARGET.namespace, secret=TARGET.secret)
+MINE = Interest(namespace=TARGET.namespace, secret=TARGET.secret, object=ABOUT.name)
+THE_SECRET = Interest(namespace=TARGET.namespace, secret=TARGET.secret)
 SOON = datetime.now(UTC) + timedelta(hours=1)
 """When a version was made that no file of these tests is younger than."""
 
@@ -134,6 +137,62 @@ async def test_a_notice_about_an_older_state_or_version_changes_nothing(mount: M
         await eventually(lambda: not scene.broker.messages(PATH))
 
         assert (secret.version, secret.health().told) == ("v2", "")
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_version_of_another_object_in_the_same_secret_is_never_taken_for_its_own(
+    mount: Mount, scene: Scene, *, named: bool
+) -> None:
+    """A Secret of several keys: its notices are about one object each, and no file says which object it is."""
+    later = datetime.now(UTC)
+    async with (
+        scene.listener() as listener,
+        kept(
+            mount,
+            listener=listener,
+            interest=THE_SECRET,
+            object=ABOUT.name if named else "",
+            poll=0.05,
+            now=lambda: later,
+        ) as secret,
+    ):
+        await scene.send(altered(refreshed("cert-v9", at=SOON), {"data.object": "tls-cert"}))
+        await eventually(lambda: not scene.broker.messages(PATH))
+        later += timedelta(hours=1)
+        assert not secret.health().stale
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.current().text() == f"{MARK}-2")
+
+        assert (secret.version, secret.health().told) == ("", "")
+        assert secret.object == (ABOUT.name if named else "")
+
+
+async def test_of_one_name_in_two_vaults_no_version_is_told(mount: Mount, scene: Scene) -> None:
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE) as secret:
+        await scene.tell(refreshed("v2", at=SOON))
+        await eventually(lambda: secret.health().told == "v2")
+        await scene.send(altered(refreshed("v3", at=SOON, resource_version="8"), {"data.vault": "kv-other"}))
+        await eventually(lambda: not scene.broker.messages(PATH))
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.current().text() == f"{MARK}-2")
+
+        assert (secret.version, secret.health().stale) == ("", False)
+
+
+def test_a_file_that_may_not_be_read_is_told_with_what_to_look_at(mount: Mount) -> None:
+    """Root may read everything, so who runs as root becomes somebody else for a moment."""
+    mount.file.resolve().chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        for folder in (mount.file.resolve().parent, *mount.folder.parents):
+            folder.chmod(folder.stat().st_mode | 0o711)
+        os.seteuid(65534)
+    try:
+        with pytest.raises(UnreadableError, match="defaultMode"):
+            content(mount.file)
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 async def test_notices_about_an_object_will_do_as_well(mount: Mount, scene: Scene) -> None:

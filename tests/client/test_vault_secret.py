@@ -1,5 +1,6 @@
 """VaultSecret: the newest version from the vault, when it is read again, and what it does when that fails."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest_asyncio
 from azure.keyvault.secrets.aio import SecretClient
 
 from devstack.faults import Fault
-from devstack.keyvault import KeyVault
+from devstack.keyvault import KeyVault, Request
 from devstack.keyvault.refusals import Denial, throttle
 from keyvault_fanout import NoValueYetError, SecretValue, VaultSecret
 from tests.builders import ABOUT
@@ -118,6 +119,56 @@ async def test_a_vault_that_is_behind_its_notice_is_read_again_before_the_poll(
         await eventually(lambda: secret.version == version)
 
         assert secret.health().told == ""
+
+
+async def test_a_vault_that_stays_behind_its_notice_is_stale(
+    vault: KeyVault, client: SecretClient, scene: Scene
+) -> None:
+    now = datetime.now(UTC)
+    async with scene.listener() as listener, kept(client, listener=listener, poll=0.05, now=lambda: now) as secret:
+        await scene.tell(new_version("never-served", at=SOON))
+        await eventually(lambda: secret.health().told)
+        assert not secret.health().stale
+        now += timedelta(seconds=11)
+        seen = reads(vault)
+        await eventually(lambda: reads(vault) > seen + 1)
+
+        assert secret.health().stale
+        assert "told of version never-served" in secret.health().reason
+        vault.set_secret(ABOUT.name, f"{MARK}-2")
+        await eventually(lambda: not secret.health().stale)
+
+
+async def test_a_vault_that_asks_for_patience_gets_it_whatever_is_told_meanwhile(
+    vault: KeyVault, client: SecretClient, scene: Scene
+) -> None:
+    asked: list[str] = []
+
+    def ask(one: Request) -> bool:
+        asked.append(one.operation)
+        return True
+
+    async with scene.listener() as listener, kept(client, listener=listener) as secret:
+        await listener.connected()
+        await eventually(lambda: reads(vault) == 2)
+        vault.faults.plan(ask, throttle(300), times=None)
+        await scene.tell(new_version("a", at=SOON))
+        await eventually(lambda: secret.health().stale)
+        await scene.tell(*[new_version(version, at=SOON) for version in ("b", "c", "d")])
+        await eventually(lambda: not scene.broker.messages(PATH))
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    assert asked == ["get"]
+
+
+@pytest.mark.usefixtures("vault")
+async def test_one_that_is_closed_leaves_nothing_with_its_listener(client: SecretClient, scene: Scene) -> None:
+    async with scene.listener() as listener:
+        async with kept(client, listener=listener):
+            assert (len(listener._handlers), len(listener._returns)) == (1, 1)  # noqa: SLF001 - seen nowhere else
+
+        assert (listener._handlers, listener._returns) == ([], [])  # noqa: SLF001
 
 
 async def test_without_notices_the_slow_poll_finds_the_change(vault: KeyVault, client: SecretClient) -> None:

@@ -19,6 +19,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 
 from keyvault_fanout.bus import Bus, explain
+from keyvault_fanout.calling import describe
 from keyvault_fanout.kept import utc_now
 from keyvault_fanout.pace import Pace
 
@@ -98,16 +99,16 @@ class Acknowledger:
         self._repeat, self._pace, self._now = repeat, pace or Pace(), now
         self._grace = grace
         self._uses: dict[str, _Use] = {}
-        self._unsent: set[str] = set()
+        self._due: dict[str, float] = {}
         self._followed: list[Held] = []
-        self._woken, self._closing = asyncio.Event(), False
-        self._error = ""
+        self._woken, self._closing = asyncio.Event(), asyncio.Event()
+        self._error = self._broken = ""
         self._task: asyncio.Task[None] | None = None
 
     @property
     def error(self) -> str:
         """Why the last thing could not be said, and what to do; empty where it could. For a page, not for an alarm."""
-        return self._error
+        return self._error or self._broken
 
     def using(self, vault: str, name: str, version: str, *, object_type: str = "secret") -> None:
         """Say that this instance uses a version of an object from now on. Returns at once; call it in the loop."""
@@ -115,7 +116,7 @@ class Acknowledger:
         known = self._uses.get(use.subject)
         if known is None or known.version != version:
             self._uses[use.subject] = use
-            self._unsent.add(use.subject)
+            self._due[use.subject] = 0.0
             self._woken.set()
 
     def follow(self, held: Held) -> None:
@@ -126,6 +127,7 @@ class Acknowledger:
     async def start(self) -> None:
         """Begin to send. Raises `ValueError` for a connection string that is none."""
         await self._bus.open().close()
+        self._closing.clear()
         self._task = self._task or asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -133,7 +135,7 @@ class Acknowledger:
         task, self._task = self._task, None
         if task is None:
             return
-        self._closing = True
+        self._closing.set()
         self._woken.set()
         _, late = await asyncio.wait({task}, timeout=self._grace)
         if late:
@@ -152,47 +154,60 @@ class Acknowledger:
         while True:
             await self._wait()
             try:
-                if self._unsent:  # a connection that is idle for minutes is closed by the service
+                if self._unsent():  # a connection that is idle for minutes is closed by the service
                     async with self._bus.open() as client:
                         await self._send(client)
                 failures, self._error = 0, ""
-                if self._closing:
-                    return
             except Exception as error:  # noqa: BLE001 - for ever: an error of the SDK's that nobody foresaw, too
-                failures += 1
                 if not self._error:
                     _log.warning("versions in use are not acknowledged on %s: %s", self._queue, explain(error))
-                self._error = explain(error)
-            if self._closing and failures > 1:
+                failures, self._error = failures + 1, explain(error)
+            if self._closing.is_set() and (not self._unsent() or failures > 1):
                 return
-            await asyncio.sleep(self._pace.wait(failures) if not self._closing else 0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.wait(failures)):
+                    await self._closing.wait()
 
     async def _wait(self) -> None:
         """Wait until something is to be said."""
-        repeat = asyncio.get_running_loop().time() + self._repeat
         while True:
             self._woken.clear()
-            for held in self._followed:
-                if held.vault and held.object and held.version:
-                    self.using(held.vault, held.object, held.version)
-            if self._unsent or self._closing:
+            self._look()
+            if self._unsent() or self._closing.is_set():
                 return
-            left = repeat - asyncio.get_running_loop().time()
-            if left <= 0:
-                self._unsent.update(self._uses)
-                continue
+            left = min(self._due.values(), default=float("inf")) - asyncio.get_running_loop().time()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, _LOOK)):
                     await self._woken.wait()
 
+    def _look(self) -> None:
+        """Ask what is followed. It may be somebody else's code: what raises is passed over, and named."""
+        broken = ""
+        for held in self._followed:
+            try:
+                vault, name, version = held.vault, held.object, held.version
+            except Exception as error:  # noqa: BLE001 - an instance must not seem to be gone
+                broken = f"{type(held).__qualname__} cannot be asked: {describe(error)}"
+                continue
+            if vault and name and version:
+                self.using(vault, name, version)
+        if broken and not self._broken:
+            _log.error("a version in use is not known: %s", broken)
+        self._broken = broken
+
+    def _unsent(self) -> list[str]:
+        """Return what is to be said now: what is new, and what was said `repeat` seconds ago."""
+        now = asyncio.get_running_loop().time()
+        return [subject for subject, due in self._due.items() if due <= now]
+
     async def _send(self, client: ServiceBusClient) -> None:
         sender: ServiceBusSender
         async with client.get_queue_sender(self._queue) as sender:
-            for subject in tuple(self._unsent):
+            for subject in self._unsent():
                 use = self._uses[subject]
                 await sender.send_messages(self._message(use))
                 if self._uses[subject] is use:
-                    self._unsent.discard(subject)
+                    self._due[subject] = asyncio.get_running_loop().time() + self._repeat
 
     def _message(self, use: _Use) -> ServiceBusMessage:
         now = _instant(self._now())

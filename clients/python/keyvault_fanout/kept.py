@@ -137,6 +137,7 @@ class KeptSecret(ABC):
         """End it. What is held can still be asked for."""
         if self._listener is not None:
             self._listener.off(self._hear)
+            self._listener.off_connected(self._woken.set)
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -181,7 +182,8 @@ class KeptSecret(ABC):
                 if str(error) != self._holding.error:
                     _log.warning("%s: %s", self._about, error)
                 self._holding.fail(str(error))
-                rest = max(error.after, self._pace.wait(failures))
+                await asyncio.sleep(error.after)  # whoever asked for patience gets it, whatever wakes us
+                rest = max(0.0, self._pace.wait(failures) - error.after)
             except Exception as error:  # noqa: BLE001 - whatever it is, the value is kept
                 failures += 1
                 self._holding.fail(f"a fault: {describe(error)}")

@@ -110,6 +110,10 @@ class Listener:
         """
         self._returns.append(look)
 
+    def off_connected(self, look: Callable[[], object]) -> None:
+        """Call it no longer."""
+        self._returns[:] = [one for one in self._returns if one != look]
+
     def health(self) -> Connection:
         """Return how the listener is. May be called from any thread."""
         return Connection(
@@ -196,7 +200,7 @@ class Listener:
             return
         self._error = ""
         self._connected.set()
-        for look in self._returns:
+        for look in tuple(self._returns):
             look()
 
     async def _wait(self, seconds: float) -> None:

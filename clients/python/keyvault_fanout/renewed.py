@@ -51,6 +51,8 @@ class Renewed(Generic[T]):
         self._version = ""
         self._problem = ""
         self._turn = asyncio.Lock()
+        self._making: asyncio.Task[T] | None = None
+        self._ended = False
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -91,6 +93,7 @@ class Renewed(Generic[T]):
 
     async def __aenter__(self) -> Self:
         """Make the first one. Raises what `make` raises."""
+        self._ended = False
         self._secret.on_change(self._renew)
         try:
             await self._renew(self._secret.current())
@@ -100,25 +103,39 @@ class Renewed(Generic[T]):
         return self
 
     async def __aexit__(self, *_: builtins.object) -> None:
+        """Close what is there, and what is still being made, for which `grace` seconds are waited."""
         self._secret.off_change(self._renew)
+        self._ended = True
         made, self._made = self._made, None
+        making, self._making = self._making, None
         for task in tuple(self._closing):
             await task
         if made is not None:
             await self._end(made)
+        if making is not None:
+            await asyncio.wait({making}, timeout=self._grace)
+            if not making.done():
+                making.cancel()
+                _log.warning("what is being made of a secret does not come to an end; it is left")
+            elif not making.cancelled() and making.exception() is None:
+                await self._end(_Made(making.result()))
 
     async def _renew(self, _: SecretValue) -> None:
         """Make one of the newest value, whichever it was called with: it is called again at once where that changed."""
         async with self._turn:
             value = self._secret.current()
-            if self._used is not None and self._used == value:
+            if self._ended or (self._used is not None and self._used == value):
                 return
+            # A task of its own: whoever is cancelled while he waits leaves it to the end of the block.
+            making = self._making = asyncio.create_task(call(self._make, value))
             try:
-                thing = await call(self._make, value)
+                thing = await asyncio.shield(making)
             except Exception as error:
-                self._problem = type(error).__name__
+                self._making, self._problem = None, type(error).__name__
                 raise
-            self._problem = ""
+            if self._making is not making:
+                return  # the block has ended meanwhile, and closes it
+            self._making, self._problem = None, ""
             old, self._made, self._used = self._made, _Made(thing), value
             self._version = self._secret.version
         if old is not None:

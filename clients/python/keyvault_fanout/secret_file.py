@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class _Content:
 class SecretFile(KeptSecret):
     """What a mounted file holds.
 
-        mine = Interest(namespace="shop", secret="web")
+        mine = Interest(namespace="shop", secret="web", object="db-password")
         async with SecretFile("/mnt/secrets/db-password", listener=listener, interest=mine) as password:
             connect(password.current().text())
 
@@ -51,7 +51,9 @@ class SecretFile(KeptSecret):
     holds: `version` is that of the notice which its change followed, or which is older than the file.
 
     A missing, empty, too large (1 MiB) or forbidden file is tried again; the last good bytes are held.
-    `interest` names one object or Secret: of several nobody could tell which one the file is.
+    `interest` says which notices are a reason to look. Only where it, or `object`, names the object, and only from
+    notices about that one, a version is told and waited for: a Secret of several keys is told of for each of them, and
+    no file says which one it is.
     """
 
     def __init__(
@@ -75,6 +77,9 @@ class SecretFile(KeptSecret):
         self._wait = wait
         self._changed_at = 0
         self._written: datetime | None = None
+        self._hurries_until: datetime | None = None
+        self._vault_given = bool(vault or given.vault)
+        self._ambiguous = False
         self._resource_versions: dict[str, int] = {}
         super().__init__(
             f"file {self.path}",
@@ -92,24 +97,42 @@ class SecretFile(KeptSecret):
     async def _hear(self, notice: Notice) -> None:
         if notice.type not in _MATTERS or self._was_heard(notice):
             return
-        self.vault, self.object = self.vault or notice.vault, self.object or notice.object
+        self._hurries_until = self._now() + timedelta(seconds=self._wait)
+        if self._is_about_this(notice) and self._holding.is_news(notice.version):
+            self._claim(notice)
+        self._woken.set()
+
+    def _is_about_this(self, notice: Notice) -> bool:
+        """Tell whether a notice speaks of the object that this file holds. No file says which one that is."""
+        if not self.object or notice.object != self.object or self._ambiguous:
+            return False
+        self.vault = self.vault or notice.vault
+        if notice.vault == self.vault:
+            return True
+        if not self._vault_given:
+            self._ambiguous = True
+            self._holding.adopt("")
+            _log.warning("%s: %s is in several vaults; say which: vault=", self._about, self.object)
+        return False
+
+    def _claim(self, notice: Notice) -> None:
+        """Take the version of a notice for that of the file, now or when the file changes."""
         held = self._holding
-        if not held.is_news(notice.version):
-            return
         held.tell(notice.version, self._now())
         told_of = notice.event_time or notice.time
         if held.changes > self._changed_at and self._changed_at > 0:
             self._adopt()  # the kubelet was faster than the notice
         elif self._written is not None and told_of is not None and self._written >= told_of:
             self._adopt()  # made before this process listened
-        self._woken.set()
 
     async def _read(self) -> None:
-        content = await call(_content, self.path)
-        self._written = content.written
+        found = await call(content, self.path)
+        self._written = found.written
         first = self._holding.value is None
-        if self._holding.read(content.value, self._now()) and self._holding.told and not first:
-            self._adopt()
+        if self._holding.read(found.value, self._now()) and not first:
+            self._hurries_until = None
+            if self._holding.told:
+                self._adopt()
         if first:
             self._changed_at = self._holding.changes
 
@@ -133,8 +156,8 @@ class SecretFile(KeptSecret):
         )
 
     def _rest(self) -> float:
-        waits = self._holding.told and self._holding.waited(self._now()) <= self._wait
-        return min(_SETTLING, self._poll) if waits else self._poll
+        hurries = self._hurries_until is not None and self._now() <= self._hurries_until
+        return min(_SETTLING, self._poll) if hurries else self._poll
 
     def _also(self) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         return (self._watch,)
@@ -153,11 +176,11 @@ class SecretFile(KeptSecret):
             await asyncio.sleep(self._poll)
 
 
-def _content(path: Path) -> _Content:
+def content(path: Path) -> _Content:
     """Read a file. Raises `UnreadableError`, which names what is wrong and what to do."""
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            found = file.read(LARGEST + 1)
         written = path.stat().st_mtime
     except FileNotFoundError:
         raise UnreadableError("there is no such file; look at the volume and its items") from None
@@ -167,8 +190,8 @@ def _content(path: Path) -> _Content:
         raise UnreadableError("it may not be read; look at the volume's defaultMode and at fsGroup") from None
     except OSError as error:
         raise UnreadableError(f"it cannot be read ({type(error).__name__})") from None
-    if not content:
+    if not found:
         raise UnreadableError("it is empty")
-    if len(content) > LARGEST:
+    if len(found) > LARGEST:
         raise UnreadableError(f"it is larger than {LARGEST} bytes, which no Secret is")
-    return _Content(SecretValue(content), datetime.fromtimestamp(written, UTC))
+    return _Content(SecretValue(found), datetime.fromtimestamp(written, UTC))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,6 +25,9 @@ _LAGGING = 10.0
 
 _AGAIN = 2.0
 """Seconds between two reads meanwhile."""
+
+_LATER = 60.0
+"""Seconds between two reads after that."""
 
 _WHY = {
     HTTPStatus.UNAUTHORIZED: "the vault takes no token of this identity (401)",
@@ -67,6 +70,7 @@ class VaultSecret(KeptSecret):
         host = urlsplit(client.vault_url).hostname or ""
         self._client, self._name, self._timeout = client, name, timeout
         self._made: datetime | None = None
+        self._surely_newer = False
         super().__init__(
             f"secret {name}",
             vault=vault.lower() or host.partition(".")[0].lower(),
@@ -85,6 +89,12 @@ class VaultSecret(KeptSecret):
             return
         if self._made is not None and notice.event_time is not None and notice.event_time < self._made:
             return  # about a version that was made before the one that is held
+        # The vault counts in whole seconds: of one second nobody knows which came first.
+        self._surely_newer = (
+            self._made is not None
+            and notice.event_time is not None
+            and notice.event_time >= self._made + timedelta(seconds=1)
+        )
         self._holding.tell(notice.version, self._now())
         self._woken.set()
 
@@ -102,12 +112,20 @@ class VaultSecret(KeptSecret):
         held, version = self._holding, found.properties.version or ""
         held.read(SecretValue(found.value.encode()), self._now())
         self._made = found.properties.created_on
-        if version != held.version or held.waited(self._now()) > _LAGGING:
+        late = held.waited(self._now()) > _LAGGING
+        if version != held.version or not held.told or (late and not self._surely_newer):
             held.adopt(version)
+
+    def _overdue(self) -> str:
+        held = self._holding
+        late = held.waited(self._now()) > _LAGGING
+        return f"told of version {held.told}, and the vault serves {held.version} still" if late else ""
 
     def _rest(self) -> float:
         # Told of a version, and still served the one before: the vault's own copies may be behind one another.
-        return min(_AGAIN, self._poll) if self._holding.told else self._poll
+        if not self._holding.told:
+            return self._poll
+        return min(_AGAIN if self._holding.waited(self._now()) <= _LAGGING else _LATER, self._poll)
 
 
 def _explained(error: AzureError) -> UnreadableError:
