@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from devstack import stack
+from tests.operator import forked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +46,13 @@ async def start_any(*arguments: str, environment: Mapping[str, str]) -> asyncio.
 
 async def fanout(*arguments: str, environment: Mapping[str, str]) -> Said:
     """Run it to its end."""
-    return await end(await start(*arguments, environment=environment))
+    return await run("deadletters", *arguments, environment=environment)
 
 
 async def run(*arguments: str, environment: Mapping[str, str]) -> Said:
     """Run any sub-command to its end."""
-    return await end(await start_any(*arguments, environment=environment))
+    code, out, err = await forked.run(arguments, {**stack.inherited(), **environment})
+    return Said(code=code, out=out, err=err)
 
 
 async def end(process: asyncio.subprocess.Process) -> Said:

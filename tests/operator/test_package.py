@@ -1,12 +1,15 @@
-"""The operator's dependencies, and what its tests install from npm."""
+"""The operator's dependencies, what its tests install from npm, and how each sub-command starts."""
 
 import json
 import re
 import tomllib
 
+import pytest
 from packaging.requirements import Requirement
 
 from devstack import stack
+from fanout.__main__ import NAMES
+from tests.operator import cli
 
 GROUP = tomllib.loads((stack.APP / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["operator"]
 NPM = stack.APP / "tests" / "azurite"
@@ -45,3 +48,12 @@ def test_the_page_names_every_setting_of_the_operators() -> None:
     names = set(re.findall(r"DEAD_LETTER_[A-Z]+", code))
     assert names == {"DEAD_LETTER_URL", "DEAD_LETTER_CONNECTION", "DEAD_LETTER_CONTAINER"}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_sub_command_starts_in_a_process_of_its_own(name: str) -> None:
+    """The other tests fork one that has loaded them all, which would hide an import that one of them lacks."""
+    said = await cli.end(await cli.start_any(name, "--help", environment={}))
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"usage: python -m fanout {name} ")
