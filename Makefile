@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 
 export PYTHONDONTWRITEBYTECODE := # each process of the tests would compile every module again
 
-.PHONY: help run up test real faults azurite envtest helm node bench bench-quick check fix schemas manifests lock clean reliability soak
+.PHONY: help run up test real generated faults azurite envtest helm node bench bench-quick check fix schemas manifests lock clean reliability soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -19,14 +19,18 @@ run: $(READY) ## the main job on the embedded stack, with a time line; ends by i
 up: $(READY) ## keep the embedded stack running and print commands to paste
 	@$(BIN)/python -m devstack.up
 
-test: $(READY) ## every test that needs the registries of Python and npm alone; the two targets below have the others
+test: $(READY) ## every test that needs the registries of Python and npm alone; the three targets below have the others
 	@$(BIN)/python -m tests.operator.azurite || true
 	@$(BIN)/python -m tests.node.packages || true
-	$(BIN)/python -m pytest -n 5 --dist loadfile -m "not real and not faults"
-	@echo 'NOT RUN here: `make real` (an API server, Helm, a browser, PostgreSQL) and `make faults` (broken neighbours, killed processes)'
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not real and not faults"
+	@echo 'NOT RUN here: `make real` (an API server, Helm, a browser, PostgreSQL), `make faults` (broken neighbours, killed'
+	@echo 'processes) and `make generated` (all inputs of the tests that make up their own; here it was a fifth)'
 
 real: $(READY) ## the tests against a real API server, Helm, a browser and PostgreSQL; what is missing of them is skipped and named
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m real
+
+generated: $(READY) ## the tests that make up their inputs, with all of them
+	THOROUGH=1 $(BIN)/python -m pytest -n 4 --dist loadfile -m "hypothesis and not faults"
 
 faults: $(READY) ## the tests that break each neighbour in each way, and kill the process at each step
 	$(BIN)/python -m pytest -n 4 --dist loadfile tests/faults

@@ -72,6 +72,7 @@ class Fanout:
         assembly = self._assembled.get(loop)
         if assembly is None:
             assembly = self._assembled[loop] = Assembly(self._settings, hosted=self._hosted, proxies=self._proxies)
+            assembly.open_ahead()
         return assembly
 
 
@@ -110,9 +111,6 @@ class Assembly:
         }
         bus = ServiceBusTopic(topic=settings.bus.topic, timeout=timeout, **reached)
         queue = ServiceBusQueue(queue=settings.bus.queue, timeout=timeout, **reached)
-        # Beside the first look at the clusters, and beside one another: each takes the SDK half a second.
-        bus.open_ahead()
-        queue.open_ahead()
         self._closing: list[Any] = [*[one.vault for one in vaults.values()], *clusters, bus, queue, identity]
         self._closing += identities.values()
         if bus_identity is not identity:
@@ -133,12 +131,21 @@ class Assembly:
             else None
         )
         neighbours = Neighbours(vaults=vaults, clusters=clusters, bus=bus, queue=queue, watch=watch)
+        self._outlets = (bus, queue)
         self.neighbours, self.limits = neighbours, limits
         self.pipeline = Pipeline(neighbours, limits)
         self.worker = Worker(neighbours, limits, now=utc_now)
         self.sweeper = Sweeper(neighbours, limits, now=utc_now)
         if watch is not None:
             self._closing.append(watch)
+
+    def open_ahead(self) -> None:
+        """Begin to open what is sent to: beside the first look at the clusters, and beside one another.
+
+        Each takes the SDK half a second, and as much again to close, so whoever will send nothing leaves it.
+        """
+        for outlet in self._outlets:
+            outlet.open_ahead()
 
     async def close(self) -> None:
         """Close every client; one that fails to does not keep the others open."""

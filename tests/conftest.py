@@ -1,11 +1,20 @@
-"""How tests are shared among processes: by file, and what speaks to one real server goes to one process."""
+"""How tests are shared among processes: by file, and what speaks to one real server goes to one process.
+
+And how many inputs a test makes up that says nothing about it.
+"""
 
 import contextlib
 import signal
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+from tests.generated import generated
+
+settings.register_profile("tests", generated())
+settings.load_profile("tests")
 
 _ONE_SERVER = "tests/contract/cluster/"
 """A start of kube-apiserver takes 3 s of two cores and 300 MB, and its collections belong to one test at a time."""

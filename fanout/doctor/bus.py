@@ -1,5 +1,6 @@
 """May the identity send and receive where the app does, and are topic and queue made as they should be?"""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -35,8 +36,7 @@ async def queue_send(place: Place, reach: BusReach) -> Sequence[Finding]:
 
 async def queue_receive(place: Place, reach: BusReach) -> Sequence[Finding]:
     """Look at the queue, which takes the right to receive, and at its dead letters. Raises what it answers."""
-    await reach.queue(most=1)
-    dead = await reach.queue(dead=True, most=MOST)
+    _, dead = await asyncio.gather(reach.queue(most=1), reach.queue(dead=True, most=MOST))
     findings = [place.ok("receive", "allowed")]
     if dead:
         number = f"{len(dead)} or more" if len(dead) >= MOST else str(len(dead))

@@ -104,6 +104,7 @@ class Run:
         """Refresh, and follow it."""
         progress, said = Progress(sys.stderr), ["asking the vault for the newest version"]
         async with opening.opened(self.settings, self.mapping) as app, progress.during(lambda: said[-1]):
+            app.open_ahead()
             await self._refresh(app, said)
         self.errors = list(dict.fromkeys(self.errors))
         for error in self.errors:

@@ -4,11 +4,11 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
 from fanout import arguments, opening
-from fanout.bus_reach import BusReach
+from fanout.bus_reach import BusReach, Kept
 from fanout.errors import UsageError, told
 from fanout.progress import Progress
 from fanout.status import backlog, report, survey
@@ -116,29 +116,32 @@ class Run:
             identity = credential.make(hosted=credential.is_hosted(self.mapping), client_id=client_id)
         reach = BusReach(setting, identity, timeout=self.settings.topic_timeout)
         try:
-            await self._queue(reach)
-            await asyncio.gather(*[self._subscription(reach, name) for name in self.subscriptions])
+            # At once: the SDK takes a second to open and close each.
+            places = {f"queue {setting.queue}": reach.queue(dead=True, most=backlog.MOST)}
+            places |= {
+                f"subscription {name}": reach.subscription(name, dead=True, most=backlog.MOST)
+                for name in self.subscriptions
+            }
+            looks = [self._dead(place, letters) for place, letters in places.items()]
+            _, *found = await asyncio.gather(self._waiting(reach), *looks)
+            self.dead = [one for one in found if one is not None]
         finally:
             await reach.aclose()
             if identity is not None:
                 await identity.close()
 
-    async def _queue(self, reach: BusReach) -> None:
+    async def _waiting(self, reach: BusReach) -> None:
         try:
             self.waiting = backlog.waiting(await reach.queue(most=backlog.MOST), utc_now())
-            found = await reach.queue(dead=True, most=backlog.MOST)
         except FanoutError as error:
             self.errors.append(told(error))
-        else:
-            self.dead.append(backlog.dead(f"queue {self.settings.bus.queue}", found))
 
-    async def _subscription(self, reach: BusReach, name: str) -> None:
+    async def _dead(self, place: str, letters: Awaitable[list[Kept]]) -> Dead | None:
         try:
-            found = await reach.subscription(name, dead=True, most=backlog.MOST)
+            return backlog.dead(place, await letters)
         except FanoutError as error:
             self.errors.append(told(error))
-        else:
-            self.dead.append(backlog.dead(f"subscription {name}", found))
+            return None
 
     def text(self) -> str:
         """Return what to print."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import check
@@ -14,6 +14,7 @@ from shared.job import Watched
 from shared.observed import Driver, PodStatus, Writer
 from shared.outcome import Mounts
 from tests.fakes import NOW
+from tests.generated import generated
 
 BEHIND = Shown(1, frozenset({"web-2"}))
 WEB = Mounts(expected={"web": {"secret/db-password": "v2"}}, remounts=True)
@@ -98,7 +99,7 @@ def test_a_target_without_volumes_has_no_pods_to_wait_for() -> None:
     assert Shown(0).all
 
 
-@settings(deadline=None)
+@generated()
 @given(st.lists(st.sampled_from(["v1", "v2", "v3"])))
 def test_all_pods_show_it_exactly_if_none_shows_anything_else(versions: list[str]) -> None:
     shown = check.count(WEB, [pod(f"web-{number}", secret=version) for number, version in enumerate(versions)])

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import driver
 from shared.driver import DriverFacts
 from shared.observed import Driver
+from tests.generated import generated
 
 REPUBLISHING = {"spec": {"requiresRepublish": True}}
 NOT_REPUBLISHING = {"spec": {"requiresRepublish": False}}
@@ -323,7 +324,7 @@ DAEMONSETS = st.builds(
 
 
 @given(csidriver=st.none() | MANIFESTS, daemonsets=st.lists(MANIFESTS | DAEMONSETS, max_size=3))
-@settings(deadline=None)
+@generated()
 def test_malformed_manifests_never_raise(csidriver: dict[str, Any] | None, daemonsets: list[dict[str, Any]]) -> None:
     facts = driver.detect(csidriver, daemonsets)
 
@@ -331,7 +332,7 @@ def test_malformed_manifests_never_raise(csidriver: dict[str, Any] | None, daemo
 
 
 @given(text=st.text(max_size=30) | st.text("0123456789.v@:/-", max_size=20))
-@settings(deadline=None)
+@generated()
 def test_any_text_may_stand_for_a_truth_value_or_a_tag(text: str) -> None:
     facts = driver.detect(None, [build_daemonset(text, f"--enable-secret-rotation={text}")])
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import event
@@ -13,6 +13,7 @@ from shared.errors import MalformedEvent
 from shared.event import EventKind, IgnoredEvent, VaultEvent
 from shared.model import ObjectType, VaultObject
 from tests.builders import EVENTS, HOST, NAME, VAULT, build_data, build_envelope
+from tests.generated import generated
 
 PLANTED = "hunter2-7f3e"
 
@@ -338,13 +339,13 @@ _ENVELOPES = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
+@generated()
 @given(st.one_of(_JSON, _ENVELOPES))
 def test_any_json_is_read_or_refused_in_our_own_words(document: object) -> None:
     assert PLANTED not in refusal(json.dumps(document)).lower()
 
 
-@settings(deadline=None)
+@generated()
 @given(st.one_of(st.text(max_size=60), st.binary(max_size=60)))
 def test_any_text_is_read_or_refused_in_our_own_words(payload: str | bytes) -> None:
     assert refusal(payload).startswith(("the payload is ", "an event is ", "eventType is ", "nothing"))

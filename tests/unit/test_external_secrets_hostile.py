@@ -4,18 +4,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.external_secrets import declaration, matching, status, stores
 from shared.external_secrets.fields import words
 from shared.external_secrets.stores import STORE, Store, StoreRef
 from shared.model import ObjectType, VaultObject
+from tests.generated import generated
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 HOST = "kv-shop.vault.azure.net"
 KV = Store(ref=StoreRef(STORE, "shop", "kv"), authority=HOST)
-MANY = settings(max_examples=300, deadline=None)
+MANY = generated(300)
 
 names = st.sampled_from(["db-password", "secret/db-password", "x/y/z", "^db", "(a+)+$", "", "kv", "SecretStore", "0"])
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | names

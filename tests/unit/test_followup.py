@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import followup, job, job_message
@@ -24,6 +24,7 @@ from shared.restart import Wish
 from shared.settling import TOLERANCE
 from tests.builders import ABOUT, build_event
 from tests.fakes import NOW
+from tests.generated import generated
 
 from .planning import TARGET, delegate
 
@@ -255,7 +256,7 @@ def test_a_limit_that_is_met_exactly_is_kept() -> None:
     assert series(Pace(first=10.0, limit=69.0)) == [10, 30]
 
 
-@settings(deadline=None)
+@generated()
 @given(st.floats(0.1, 600.0), st.floats(1.0, 7200.0))
 def test_looks_come_ever_less_often_and_end(first: float, limit: float) -> None:
     dues = series(Pace(first=first, limit=limit))
@@ -385,7 +386,7 @@ def test_an_events_own_names_fit_too() -> None:
     assert max(sizes(made)) < MAX_BYTES
 
 
-@settings(deadline=None, max_examples=50)
+@generated(50)
 @given(
     st.lists(
         st.tuples(st.integers(1, MOST_CLASSES), st.integers(1, MOST_IDS), st.booleans()),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import followup, job, job_message
@@ -18,6 +18,7 @@ from shared.pace import Pace
 from shared.reason import Reason
 from tests.builders import build_event
 from tests.fakes import NOW
+from tests.generated import generated
 
 from .planning import DOWN, TARGET
 
@@ -113,7 +114,7 @@ def replace_wish(error: TransientError, seconds: float) -> TransientError:
     return TransientError(str(error), reason=error.reason, retry_after=seconds)
 
 
-@settings(deadline=None)
+@generated()
 @given(st.integers(0, 1000), st.floats(0, 1), st.none() | st.floats(0, 999_999))
 def test_no_attempt_is_due_before_now_or_earlier_than_a_neighbour_wished(
     attempt: int, chance: float, wish: float | None

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import hold
@@ -13,6 +13,7 @@ from shared.observed import Owner, VaultAnswer
 from shared.reason import Reason
 from shared.step import Hold, Keep, Leave, Write
 from tests.fakes import NOW
+from tests.generated import generated
 
 from .planning import NEWEST, TARGET, answer, decide, owned_secret, reason_of, see, see_owned
 
@@ -71,7 +72,7 @@ def test_a_tag_that_says_neither_is_not_guessed_or_quoted(tag: str) -> None:
     assert tag not in str(caught.value).replace("90s, 5m, 2h, 1d", "")
 
 
-@settings(deadline=None)
+@generated()
 @given(st.text(max_size=20) | st.from_regex(r"[0-9]{1,7}[smhd]", fullmatch=True))
 def test_no_tag_raises_anything_else(tag: str) -> None:
     try:

@@ -8,7 +8,7 @@ from datetime import UTC, timedelta, timezone
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import event, job, job_message, model
@@ -25,10 +25,11 @@ from shared.reason import Reason
 from shared.restart import Wish
 from tests.builders import ABOUT, build_event
 from tests.fakes import NOW
+from tests.generated import generated
 
 from .planning import resource
 
-MANY = settings(deadline=None, max_examples=200)
+MANY = generated(200)
 MARKED = "MARKED\u0000hunter2"
 
 names = st.text(max_size=12)

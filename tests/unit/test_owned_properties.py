@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared import owned
@@ -11,9 +11,10 @@ from shared.model import ObjectType, VaultObject, VaultRead
 from shared.owned import Declaration, OwnedBinding, OwnedRefused
 from shared.owned_declaration import LONGEST_TEXT, MOST_ENTRIES
 from shared.reason import Reason
+from tests.generated import generated
 from tests.unit.declare import build_entry, build_metadata, declare, filling
 
-MANY = settings(max_examples=300, deadline=None)
+MANY = generated(300)
 
 text = st.text(max_size=30)
 words = [
@@ -68,7 +69,7 @@ good = st.builds(
 declarations = st.lists(good, min_size=1, max_size=6, unique_by=lambda entry: entry["key"])
 
 
-@settings(max_examples=600, deadline=None)
+@generated(600)
 @given(annotation=yaml_text | likely | text | json_values)
 @example(annotation="\ud800")
 @example(annotation="- {vault: \0}")

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import parts
+from tests.generated import generated
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -75,7 +76,7 @@ def test_a_time_without_a_zone_or_outside_the_calendar_is_none(text: str) -> Non
     assert parts.time(text) is None
 
 
-@settings(deadline=None)
+@generated()
 @given(ANYTHING, st.sampled_from(sorted(READERS)), st.lists(st.sampled_from("ab"), max_size=3))
 def test_no_manifest_makes_a_reader_fail(value: Any, name: str, path: list[str]) -> None:
     reader, empty = READERS[name]

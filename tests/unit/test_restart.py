@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import restart, workload
@@ -21,6 +21,7 @@ from shared.reason import Reason
 from shared.restart import Round, Wish
 from shared.rollout import Kind, Progress
 from shared.workload import OptIn, Restarted, Workload
+from tests.generated import generated
 
 DB = "kv/secret/db"
 
@@ -270,7 +271,7 @@ def test_every_namespace_has_its_turn_before_any_has_its_second() -> None:
 
 
 @given(st.integers(), st.integers(0, 9))
-@settings(deadline=None, max_examples=50)
+@generated(50)
 def test_the_order_of_the_lists_changes_nothing(seed: int, budget: int) -> None:
     chance = random.Random(seed)
     cluster = [
@@ -432,7 +433,7 @@ def test_a_version_that_breaks_its_readers_goes_no_further_than_the_budget() -> 
 
 
 @given(st.integers())
-@settings(deadline=None, max_examples=30)
+@generated(30)
 def test_whatever_happens_the_budget_holds_and_everybody_ends_up_with_the_newest(seed: int) -> None:
     cluster, chance = Cluster(deployments=5, rollouts=3), random.Random(seed)
     wishes, budget = [cluster.change("v0")], chance.randint(1, 3)

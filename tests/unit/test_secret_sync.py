@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import secret_sync
@@ -14,6 +14,7 @@ from shared.model import ObjectType, VaultObject
 from shared.observed import ClassView, Owner
 from shared.secret_sync import SecretSync
 from tests.builders import ABOUT, HOST, NAME, VAULT, build_class, build_refused_class
+from tests.generated import generated
 
 BEFORE, SINCE, AFTER = "2026-11-23T11:59:00Z", datetime(2026, 11, 23, 12, 0, 0, 700, tzinfo=UTC), "2026-11-23T12:00:03Z"
 
@@ -162,7 +163,7 @@ FORCE = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9]+([-._a-zA-Z0-9]?[A-Za-z0-9])*)?$"
 
 
 @given(version=st.text("0123456789abcdef", min_size=1, max_size=32), again=st.none() | st.integers(0, 10**6))
-@settings(deadline=None)
+@generated()
 def test_what_we_ask_with_is_what_the_crd_allows(version: str, again: int | None) -> None:
     (delegate,) = find(build_class())
     state = version if again is None else f"{version}-{again}"
@@ -296,7 +297,7 @@ MANIFESTS = st.one_of(ANYTHING, st.fixed_dictionaries({"metadata": ANYTHING, "sp
 
 
 @given(manifest=MANIFESTS, mark=st.text(max_size=5) | TIMES)
-@settings(deadline=None)
+@generated()
 def test_malformed_manifests_never_raise(manifest: object, mark: str) -> None:
     read = secret_sync.parse(manifest)
     secret_sync.find([read], [build_class()], ABOUT, HOST)
@@ -307,7 +308,7 @@ def test_malformed_manifests_never_raise(manifest: object, mark: str) -> None:
 
 
 @given(manifest=MANIFESTS)
-@settings(deadline=None)
+@generated()
 def test_an_unchanged_status_is_never_synced(manifest: object) -> None:
     mark = secret_sync.parse(manifest).mark
     later = datetime(2026, 11, 23, 13, 0, 0, tzinfo=UTC)

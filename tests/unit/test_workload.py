@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import workload
 from shared.rollout import KINDS, Kind, Progress
 from shared.workload import OptIn, Restarted, Workload
+from tests.generated import generated
 
 AT = datetime(2026, 11, 23, 12, 30, 5, 999, tzinfo=UTC)
 
@@ -450,7 +451,7 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(manifest=damaged() | st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), JUNK))
-@settings(deadline=None, max_examples=300)
+@generated(300)
 def test_no_manifest_raises_and_what_is_read_can_be_restarted(kind: Kind, manifest: dict[str, Any]) -> None:
     found = workload.read(kind, manifest)
 
@@ -468,6 +469,6 @@ def test_no_manifest_raises_and_what_is_read_can_be_restarted(kind: Kind, manife
         max_size=5,
     )
 )
-@settings(deadline=None)
+@generated()
 def test_every_record_is_read_as_it_was_written(record: dict[str, Restarted]) -> None:
     assert read(record=workload.render(record)).restarted == record

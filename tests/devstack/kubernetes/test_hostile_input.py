@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from devstack.kubernetes import ApiError, KubernetesApi
@@ -16,6 +16,7 @@ from devstack.kubernetes.resources import RESOURCES, Address
 from devstack.kubernetes.store import Store
 from devstack.kubernetes.transport import MAX_BODY
 from tests.devstack.kubernetes.conftest import secret
+from tests.generated import generated
 
 SECRETS = "/api/v1/namespaces/shop/secrets"
 HEADERS = {"Authorization": "Bearer admin-token"}
@@ -128,7 +129,7 @@ async def test_a_token_of_sixteen_kibibytes_is_read(api: KubernetesApi) -> None:
     assert status["code"] == 401
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@generated(300, suppress=[HealthCheck.too_slow])
 @given(MANIFESTS, st.sampled_from(RESOURCES), st.sampled_from(["create", "replace", "patch"]))
 def test_whatever_is_sent_is_stored_or_refused_with_an_api_error(document: Any, resource: Any, verb: str) -> None:
     """No other exception escapes, and what is stored has its place and name."""

@@ -5,7 +5,7 @@ import contextlib
 import traceback
 from typing import Any
 
-from hypothesis import HealthCheck, event, example, given, reject, settings
+from hypothesis import HealthCheck, event, example, given, reject
 from hypothesis import strategies as st
 
 from shared.csi import certificate, classes, der, golang, pem, pfx, private_keys, render
@@ -19,12 +19,13 @@ from shared.model import (
     SecretMaterial,
     SecretValue,
 )
+from tests.generated import generated
 from tests.unit.csi import build, material
 
 MARK = "MARKEDvalue"
-FEW = settings(max_examples=150, deadline=None)
+FEW = generated(150)
 # Half of the classes fail a static check and are drawn again.
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+MANY = generated(300, suppress=[HealthCheck.filter_too_much])
 
 text = st.text(max_size=60)
 names = st.sampled_from(["a", "b", "A"])
@@ -143,7 +144,7 @@ def test_any_manifest_is_parsed_or_refused(spec: object, metadata: object) -> No
         classes.parse({"spec": spec, "metadata": metadata}, Provider())
 
 
-@settings(max_examples=400, deadline=None)
+@generated(400)
 @given(objects=yaml_text)
 @example("\ud800")
 @example("array: [!!binary /w==]")
