@@ -72,3 +72,22 @@ if fanout.operator_http:  # imported and declared only where it is wanted: it is
     async def operator_refresh(req: func.HttpRequest) -> func.HttpResponse:
         """Bring an object to its targets now."""
         return func.HttpResponse(**await operator.refresh(req.headers.get("content-type", ""), req.get_body()))
+
+
+if fanout.live_page:
+    from fanout.live import over_http as live_over_http
+
+    live = live_over_http.Live(os.environ)
+
+    @app.function_name("live_page")
+    @app.route("live", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    async def live_page(req: func.HttpRequest) -> func.HttpResponse:
+        """Serve the page, which holds nothing. It asks for the other one's key, which would leak in its own address."""
+        del req
+        return func.HttpResponse(**live.page())
+
+    @app.function_name("live_events")
+    @app.route("live/events", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+    async def live_events(req: func.HttpRequest) -> func.HttpResponse:
+        """Say what was rotated and which targets hold which version, once there is news."""
+        return func.HttpResponse(**await live.events(req.headers.get("last-event-id", "")))

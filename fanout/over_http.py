@@ -19,12 +19,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NoReturn, TypedDict
+from typing import Any, NoReturn
 
 from fanout.doctor.command import COMMAND as DOCTOR
 from fanout.errors import UsageError
 from fanout.plan.command import COMMAND as PLAN
 from fanout.refresh.command import COMMAND as REFRESH
+from fanout.reply import Reply, problem, reply
 from fanout.status.command import COMMAND as STATUS
 from fanout.subcommand import Command, Run
 from shared.errors import describe_fault
@@ -45,15 +46,6 @@ _LONGEST_VALUE = 2048
 _EXIT_CODE = "Fanout-Exit-Code"
 _HOSTS_OWN = frozenset({"code", "clientId"})
 """Parameters that the host takes for itself: the function's key, and that key's name."""
-
-
-class Reply(TypedDict):
-    """The arguments of an `azure.functions.HttpResponse`."""
-
-    body: str
-    status_code: int
-    mimetype: str
-    headers: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +140,8 @@ class Operator:
         except UsageError as error:
             return problem(HTTPStatus.BAD_REQUEST, _without_dashes(str(error)))
         if self._busy >= self._at_once:
-            busy = problem(HTTPStatus.TOO_MANY_REQUESTS, f"{self._at_once} questions are being answered; ask again")
-            busy["headers"]["Retry-After"] = "10"
-            return busy
+            busy = f"{self._at_once} questions are being answered; ask again"
+            return problem(HTTPStatus.TOO_MANY_REQUESTS, busy, {"Retry-After": "10"})
         self._busy += 1
         _log.info("asked over HTTP: %s %s", name, plain(str(given.get("object", ""))[:140]))
         try:
@@ -169,22 +160,7 @@ class Operator:
             said = describe_fault(fault)
             _log.error("a fault of the app's while it answered %s: %s", name, said)
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"a fault of this app: {said}")
-        return _reply(HTTPStatus.OK, run.text(), "application/json", {_EXIT_CODE: str(run.code)})
-
-
-def problem(status: HTTPStatus, detail: str) -> Reply:
-    """Return a problem document: what is wrong, and what was expected."""
-    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    return _reply(status, json.dumps(document), "application/problem+json", {})
-
-
-def _reply(status: HTTPStatus, body: str, mimetype: str, headers: Mapping[str, str]) -> Reply:
-    return Reply(
-        body=body,
-        status_code=status.value,
-        mimetype=mimetype,
-        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **headers},
-    )
+        return reply(HTTPStatus.OK, run.text(), "application/json", {_EXIT_CODE: str(run.code)})
 
 
 class _Parser(argparse.ArgumentParser):

@@ -86,6 +86,9 @@ param expiryDays int = 14
 @description('Seconds that a rotation may take to reach a Secret before an alert is raised.')
 param refreshSeconds int = 60
 
+@description('Whether the app serves the live page (docs/live.md), to who has its function key. Everybody else looks with fanout live.')
+param livePage bool = false
+
 @description('The private variant: Event Grid delivers to a queue; the app reaches storage, Service Bus and vaults by private endpoints.')
 param privateNetwork bool = false
 
@@ -112,6 +115,7 @@ var noticeTopic = 'keyvault-changes'
 var jobQueue = 'keyvault-jobs'
 var eventQueue = 'keyvault-events'
 var watchSubscription = 'fanout-watch'
+var liveSubscription = 'fanout-live'
 var vaultNames = map(vaults, vault => toLower(last(split(vault.id, '/'))))
 var vaultUrls = map(vaultNames, name => '${name}=https://${name}${environment().suffixes.keyvaultDns}')
 var topicPlaces = [for vault in vaults: contains(vault, 'systemTopicId') ? vault.systemTopicId : vault.id]
@@ -184,6 +188,8 @@ module bus 'modules/service-bus.bicep' = {
     jobQueue: jobQueue
     eventQueue: privateNetwork ? eventQueue : ''
     watchSubscription: watchSubscription
+    liveSubscription: liveSubscription
+    livePage: livePage
     subscriptions: subscriptions
     closed: privateNetwork
   }
@@ -224,6 +230,7 @@ var settings = {
   JOB_QUEUE: jobQueue
   EVENT_QUEUE: privateNetwork ? eventQueue : ''
   WATCH_SUBSCRIPTION: watchSubscription
+  LIVE_SUBSCRIPTION: livePage ? liveSubscription : ''
   SWEEP_SCHEDULE: sweepSchedule
 }
 

@@ -48,6 +48,7 @@ NAMES = (
     "TOPIC_TIMEOUT_SECONDS",
     "METRICS_OBJECT_NAMES",
     "OPERATOR_HTTP",
+    "LIVE_SUBSCRIPTION",
 )
 """The settings that this package reads. The host's own (FUNCTIONS_WORKER_RUNTIME, AzureWebJobsStorage) are not here."""
 
@@ -111,6 +112,8 @@ class Settings:
     """Whether one metric names each object of the vaults."""
     operator_http: bool = False
     """Whether an operator may ask over HTTP."""
+    live_subscription: str = ""
+    """The topic's subscription that the live page looks through; empty where the app serves no page."""
     topic_timeout: float = 5.0
     """Seconds for one send. Kept back from the deadline, so that what was written can still be told."""
 
@@ -141,6 +144,7 @@ class Settings:
             topic_timeout=topic_timeout,
             metrics_name_objects=_switch(environ, "METRICS_OBJECT_NAMES", default=False),
             operator_http=_switch(environ, "OPERATOR_HTTP", default=False),
+            live_subscription=_entity(environ, "LIVE_SUBSCRIPTION", "subscription"),
         )
 
 
@@ -210,18 +214,11 @@ def _vault_url(name: str, text: str) -> str:
 
 
 def _bus(environ: Mapping[str, str]) -> BusSetting:
-    topic = environ.get("NOTICE_TOPIC", "").strip() or "keyvault-changes"
-    queue = _required(environ, "JOB_QUEUE", "the name of the queue for jobs, which the host listens to as well")
-    events = environ.get("EVENT_QUEUE", "").strip()
-    watch = environ.get("WATCH_SUBSCRIPTION", "").strip()
-    for setting, kind, name in (
-        ("NOTICE_TOPIC", "topic", topic),
-        ("JOB_QUEUE", "queue", queue),
-        ("EVENT_QUEUE", "queue", events or "none"),
-        ("WATCH_SUBSCRIPTION", "subscription", watch or "none"),
-    ):
-        if not _ENTITY_NAME.fullmatch(name):
-            raise SettingsError(f"{setting} is no {kind} name; expected letters, digits, '.', '-', '_' and '/'")
+    topic = _entity(environ, "NOTICE_TOPIC", "topic") or "keyvault-changes"
+    _required(environ, "JOB_QUEUE", "the name of the queue for jobs, which the host listens to as well")
+    queue = _entity(environ, "JOB_QUEUE", "queue")
+    events = _entity(environ, "EVENT_QUEUE", "queue")
+    watch = _entity(environ, "WATCH_SUBSCRIPTION", "subscription")
     if events.lower() == queue.lower():
         raise SettingsError("EVENT_QUEUE names the queue of JOB_QUEUE; events and jobs need a queue each")
     text = environ.get("ServiceBusConnection", "").strip()
@@ -248,6 +245,14 @@ def _bus(environ: Mapping[str, str]) -> BusSetting:
         )
     client_id = environ.get("ServiceBusConnection__clientId", "").strip()
     return BusSetting(topic=topic, queue=queue, events=events, watch=watch, namespace=namespace, client_id=client_id)
+
+
+def _entity(environ: Mapping[str, str], name: str, kind: str) -> str:
+    """Return the name of a queue, topic or subscription; empty where none is set."""
+    text = environ.get(name, "").strip()
+    if text and not _ENTITY_NAME.fullmatch(text):
+        raise SettingsError(f"{name} is no {kind} name; expected letters, digits, '.', '-', '_' and '/'")
+    return text
 
 
 def _seconds(environ: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:

@@ -49,6 +49,11 @@ class Fanout:
         """Whether an operator may ask over HTTP."""
         return self._settings.operator_http
 
+    @property
+    def live_page(self) -> bool:
+        """Whether the app serves the live page."""
+        return bool(self._settings.live_subscription)
+
     async def handle(self, payload: str) -> None:
         """Handle one delivery of Event Grid's. Raises what has to be tried again (see `Pipeline.handle`)."""
         await self._assembly().pipeline.handle(payload)

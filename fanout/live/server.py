@@ -5,15 +5,13 @@ be a loopback one (or a name that points here would do), and the button takes a 
 """
 
 import asyncio
-import json
-import secrets
 from collections.abc import Awaitable, Callable
-from importlib import resources
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from fanout.live.story import Story, Told
+from fanout.live.board import Board
+from fanout.live.page import page
 
 Rotate = Callable[[], Awaitable[None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,30 +24,12 @@ _BREATH = 0.1
 
 
 class LivePage:
-    """Serves the page while it runs. `rotate` is what the button does; without it there is none."""
+    """Serves a board's page while it runs. `rotate` is what the button does; without it there is none."""
 
-    def __init__(self, *, rotate: Rotate | None = None) -> None:
+    def __init__(self, board: Board, *, rotate: Rotate | None = None) -> None:
+        self._board = board
         self._rotate = rotate
-        self._story = Story()
-        self._changes = 0
-        self._trouble = ""
-        self._news = asyncio.Condition()
         self._runner: web.AppRunner | None = None
-
-    def forget(self) -> None:
-        """Begin anew; what is shown stays until something is told."""
-        self._story = Story()
-
-    async def add(self, told: list[Told]) -> None:
-        """Show what was told."""
-        for one in told:
-            self._story.add(one)
-        if told or self._trouble:
-            await self._change("")
-
-    async def fail(self, trouble: str) -> None:
-        """Say that nothing can be heard for now; what was heard stays."""
-        await self._change(trouble)
 
     async def start(self, port: int) -> str:
         """Listen on 127.0.0.1 and return the page's address. Raises `OSError` where the port is taken."""
@@ -72,26 +52,12 @@ class LivePage:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _change(self, trouble: str) -> None:
-        async with self._news:
-            self._trouble = trouble
-            self._changes += 1
-            self._news.notify_all()
-
     async def _to_page(self, _: web.Request) -> web.Response:
         raise web.HTTPFound("/live")
 
     async def _page(self, _: web.Request) -> web.Response:
-        nonce = secrets.token_urlsafe(16)
-        text = resources.files("fanout.live").joinpath("page.html").read_text(encoding="utf-8")
-        policy = f"default-src 'none'; connect-src 'self'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-        headers = {
-            "Content-Security-Policy": policy + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return web.Response(text=text.replace("NONCE", nonce), content_type="text/html", headers=headers)
+        text, headers = page()
+        return web.Response(text=text, content_type="text/html", headers=headers)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """Send all that is shown, at once and after each change."""
@@ -99,22 +65,13 @@ class LivePage:
         await stream.prepare(request)
         seen = -1
         while True:
-            if seen != self._changes:
-                seen = self._changes
-                shown = {**self._story.snapshot(rotates=self._rotate is not None), "trouble": self._trouble}
-                await stream.write(f"id: {seen}\ndata: {json.dumps(shown)}\n\n".encode())
+            if seen != self._board.changes:
+                seen = self._board.changes
+                shown = self._board.shown(rotates=self._rotate is not None)
+                await stream.write(f"id: {seen}\ndata: {shown}\n\n".encode())
                 await asyncio.sleep(_BREATH)
-                continue
-            if not await self._changed_since(seen):
+            elif not await self._board.changed_since(seen, within=_QUIET):
                 await stream.write(b": still here\n\n")
-
-    async def _changed_since(self, seen: int) -> bool:
-        """Wait for news; False where there was none for a while."""
-        try:
-            async with asyncio.timeout(_QUIET), self._news:
-                return await self._news.wait_for(lambda: self._changes != seen)
-        except TimeoutError:
-            return False
 
     async def _rotated(self, request: web.Request) -> web.Response:
         if self._rotate is None:

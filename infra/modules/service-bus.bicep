@@ -27,6 +27,12 @@ param eventQueue string
 @description('The subscription that the sweep looks through.')
 param watchSubscription string
 
+@description('The subscription that the live page looks through, on whoever\'s machine.')
+param liveSubscription string
+
+@description('Whether the app serves that page, and so has to look through it.')
+param livePage bool
+
 @description('Subscriptions for applications: {name, ordered, filter}.')
 param subscriptions array
 
@@ -96,6 +102,18 @@ resource watched 'Microsoft.ServiceBus/namespaces/topics/subscriptions/rules@202
         noticeType: 'object.new-version'
       }
     }
+  }
+}
+
+// Nobody receives from it, either: whoever wants to see what happens looks through it. It keeps half a day, of everything.
+resource live 'Microsoft.ServiceBus/namespaces/topics/subscriptions@2024-01-01' = {
+  parent: topic
+  name: liveSubscription
+  properties: {
+    requiresSession: false
+    defaultMessageTimeToLive: 'PT12H'
+    deadLetteringOnMessageExpiration: false
+    maxDeliveryCount: 10
   }
 }
 
@@ -180,6 +198,16 @@ resource tellsNotices 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 resource looksAtNotices 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(watch.id, principalId, receiver)
   scope: watch
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', receiver)
+  }
+}
+
+resource showsNotices 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (livePage) {
+  name: guid(live.id, principalId, receiver)
+  scope: live
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'

@@ -9,6 +9,7 @@ locals {
   job_queue          = "keyvault-jobs"
   event_queue        = "keyvault-events"
   watch_subscription = "fanout-watch"
+  live_subscription  = "fanout-live"
 
   # By the vault's name, which is unique in the world.
   vaults       = { for vault in var.vaults : lower(reverse(split("/", vault.id))[0]) => vault }
@@ -32,6 +33,7 @@ locals {
     JOB_QUEUE                                     = local.job_queue
     EVENT_QUEUE                                   = var.private_network ? local.event_queue : ""
     WATCH_SUBSCRIPTION                            = local.watch_subscription
+    LIVE_SUBSCRIPTION                             = var.live_page ? local.live_subscription : ""
     SWEEP_SCHEDULE                                = var.sweep_schedule
   }
 }

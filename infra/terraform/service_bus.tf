@@ -56,6 +56,16 @@ resource "azurerm_servicebus_subscription_rule" "watch" {
   }
 }
 
+# Nobody receives from it, either: whoever wants to see what happens looks through it. It keeps half a day, of everything.
+resource "azurerm_servicebus_subscription" "live" {
+  name                                 = local.live_subscription
+  topic_id                             = azurerm_servicebus_topic.notices.id
+  requires_session                     = false
+  default_message_ttl                  = "PT12H"
+  dead_lettering_on_message_expiration = false
+  max_delivery_count                   = 10
+}
+
 # A week: an application that was away for longer reads its secrets when it starts.
 resource "azurerm_servicebus_subscription" "listening" {
   for_each = { for one in var.subscriptions : one.name => one }
@@ -129,6 +139,9 @@ resource "azurerm_role_assignment" "bus" {
       sends_jobs       = { scope = azurerm_servicebus_queue.jobs.id, role = "Azure Service Bus Data Sender" }
       takes_jobs       = { scope = azurerm_servicebus_queue.jobs.id, role = "Azure Service Bus Data Receiver" }
     },
+    var.live_page ? {
+      shows_notices = { scope = azurerm_servicebus_subscription.live.id, role = "Azure Service Bus Data Receiver" }
+    } : {},
     var.private_network ? {
       takes_events = { scope = azurerm_servicebus_queue.events[0].id, role = "Azure Service Bus Data Receiver" }
     } : {}

@@ -169,6 +169,12 @@ variable "refresh_seconds" {
   default     = 60
 }
 
+variable "live_page" {
+  description = "Whether the app serves the live page (docs/live.md), to who has its function key. Everybody else looks with fanout live."
+  type        = bool
+  default     = false
+}
+
 variable "private_network" {
   description = "The private variant: Event Grid delivers to a queue; the app reaches storage, Service Bus and vaults by private endpoints."
   type        = bool

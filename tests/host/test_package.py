@@ -50,6 +50,9 @@ def test_every_dependency_is_bounded_above() -> None:
     assert [text for text in LOCKS["requirements-dev.txt"] if "<" not in text.partition(";")[0]] == []
 
 
+PAGE = "fanout/live/page.html"
+
+
 def _package() -> list[str]:
     """Return the files that Azure gets: those in git that .funcignore leaves."""
     ignored = pathspec.GitIgnoreSpec.from_lines((stack.APP / ".funcignore").read_text(encoding="utf-8").splitlines())
@@ -73,7 +76,7 @@ def test_azure_gets_what_runs_and_nothing_else() -> None:
         "requirements.txt",
         "shared",
     }
-    assert [path for path in package if "/" in path and not path.endswith(".py")] == []
+    assert [path for path in package if "/" in path and not path.endswith(".py")] == [PAGE]
 
 
 def test_of_the_operators_command_azure_gets_what_it_serves_over_http_and_nothing_else(tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ def test_of_the_operators_command_azure_gets_what_it_serves_over_http_and_nothin
 
     assert done.returncode == 0, done.stderr
     served = {Path(file).relative_to(tmp_path).as_posix() for file in json.loads(done.stdout)}
-    assert served == {path for path in _package() if path.startswith("fanout/")}
+    assert served | {PAGE} == {path for path in _package() if path.startswith("fanout/")}
 
 
 def _copy(folder: Path) -> None:
@@ -122,7 +125,7 @@ def test_what_lies_about_in_a_checkout_is_not_uploaded() -> None:
 _SERVED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-import fanout.over_http
+import fanout.live.over_http, fanout.over_http
 print(json.dumps([module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "fanout"]))
 """
 

@@ -113,6 +113,7 @@ def test_the_app_starts_with_what_the_templates_give_it(given: Any, events: str)
         "NOTICE_TOPIC": local["notice_topic"],
         "JOB_QUEUE": local["job_queue"],
         "WATCH_SUBSCRIPTION": local["watch_subscription"],
+        "LIVE_SUBSCRIPTION": local["live_subscription"],
         "EVENT_QUEUE": events,
     }
     found = {name: own.get(name, SAMPLE.get(name) or "id") for name in given() if name not in HOSTS}
@@ -120,7 +121,7 @@ def test_the_app_starts_with_what_the_templates_give_it(given: Any, events: str)
     parsed = Settings.from_mapping(found)
 
     assert (parsed.bus.topic, parsed.bus.queue, parsed.bus.events) == ("keyvault-changes", "keyvault-jobs", events)
-    assert parsed.bus.watch == "fanout-watch"
+    assert (parsed.bus.watch, parsed.live_subscription) == ("fanout-watch", "fanout-live")
     assert parsed.bus.connection_string is None
 
 
@@ -131,6 +132,7 @@ def test_both_call_topic_and_queues_by_the_names_of_the_local_stack() -> None:
         ("jobQueue", stack.QUEUE),
         ("eventQueue", stack.EVENTS),
         ("watchSubscription", stack.WATCH),
+        ("liveSubscription", stack.LIVE),
     ):
         assert variables[name]["value"] == wanted
         assert hcl.local_values()[snake(name)] == wanted
@@ -139,6 +141,7 @@ def test_both_call_topic_and_queues_by_the_names_of_the_local_stack() -> None:
 ENTITIES = {
     "topic": ("topics", "azurerm_servicebus_topic", "notices"),
     "watch": ("topics/subscriptions", "azurerm_servicebus_subscription", "watch"),
+    "live": ("topics/subscriptions", "azurerm_servicebus_subscription", "live"),
     "listening": ("topics/subscriptions", "azurerm_servicebus_subscription", "listening"),
     "jobs": ("queues", "azurerm_servicebus_queue", "jobs"),
     "acks": ("queues", "azurerm_servicebus_queue", "acks"),

@@ -19,6 +19,12 @@ class Served:
 
     stack: stack.Stack
     url: str
+    app: str
+    """Where the app itself serves it."""
+
+
+KEY = "KEY9f3a"
+"""The function key of the app's own page."""
 
 
 @contextlib.asynccontextmanager
@@ -28,8 +34,10 @@ async def serve() -> AsyncIterator[Served]:
         running.seed()
         environment = stack.inherited() | running.environment
         async with (
-            start_process(stack.APP, environment) as host,
+            start_process(
+                stack.APP, environment | {"LIVE_SUBSCRIPTION": stack.LIVE}, options=["--function-key", KEY]
+            ) as host,
             livepage.serve(environment, rotate=rotation.address) as url,
         ):
             running.vault.subscribe(deliver_with(Subscription(session, stack.endpoint(host.url)), running))
-            yield Served(running, url)
+            yield Served(running, url, f"{host.url}/api/live")

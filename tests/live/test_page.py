@@ -6,7 +6,7 @@ import pytest
 
 from devstack import seed, stack
 from tests.live.browser import Browser
-from tests.live.serving import Served
+from tests.live.serving import KEY, Served
 
 pytestmark = pytest.mark.real
 
@@ -210,3 +210,40 @@ async def test_a_page_that_is_opened_later_shows_what_was_before(page: Browser, 
     await page.open(served.url)
 
     assert version in await page.until(f"const found = (() => {{{ROTATED}}})(); return found.length && found")
+
+
+CONNECTION = "return document.getElementById('connection').textContent"
+
+
+async def look(browser: Browser, served: Served, key: str) -> None:
+    """Open the page that the app serves, and type a key."""
+    await browser.open(served.app)
+    await browser.until("return !document.getElementById('key-form').hidden")
+    assert await browser.run("return document.activeElement.id") == "key"
+    await browser.press(*key, ENTER)
+
+
+async def test_the_page_of_the_app_asks_for_its_key_and_then_shows_what_happens(
+    browser: Browser, served: Served
+) -> None:
+    await browser.resize(*DESK)
+    await look(browser, served, KEY)
+
+    await browser.until(f"{CONNECTION} === 'connected'")
+    version = served.stack.vault.set_secret(seed.OBJECT, "PLANTED-in-the-app")
+    await browser.until(f"{ROTATED}.includes(arguments[0])", version)
+    await browser.until(f"const steps = (() => {{{STEPS}}})(); return steps.length === 2", version)
+    assert await browser.run("return document.getElementById('rotate').hidden")
+    assert await browser.run("return document.getElementById('key-form').hidden")
+    shown = str(await browser.run("return document.documentElement.outerHTML + location.href"))
+    assert KEY not in shown
+    assert "PLANTED" not in shown
+
+
+async def test_a_wrong_key_is_asked_for_again(browser: Browser, served: Served) -> None:
+    await look(browser, served, "wrong")
+
+    await browser.until("return !document.getElementById('key-form').hidden")
+    await browser.press(*KEY, ENTER)
+
+    await browser.until(f"{CONNECTION} === 'connected'")

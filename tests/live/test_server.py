@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from fanout.live.board import Board
 from fanout.live.server import LivePage
 from tests.live.test_story import told
 
@@ -30,10 +31,16 @@ def button() -> Button:
     return Button()
 
 
+@pytest.fixture
+def board() -> Board:
+    """A board with nothing on it."""
+    return Board()
+
+
 @pytest_asyncio.fixture
-async def page(button: Button) -> AsyncIterator[LivePage]:
+async def page(board: Board, button: Button) -> AsyncIterator[LivePage]:
     """A page with a button, not served yet."""
-    found = LivePage(rotate=button.press)
+    found = LivePage(board, rotate=button.press)
     yield found
     await found.stop()
 
@@ -60,15 +67,15 @@ class Stream:
 
 
 async def test_who_connects_is_shown_what_was_told_before_and_what_is_told_then(
-    page: LivePage, client: aiohttp.ClientSession
+    page: LivePage, board: Board, client: aiohttp.ClientSession
 ) -> None:
     url = await page.start(0)
-    await page.add([told("object.new-version")])
+    await board.add([told("object.new-version")])
 
     async with client.get(f"{url}/events") as answer:
         stream = Stream(answer)
         first = await stream.next()
-        await page.add([told("target.refreshed")])
+        await board.add([told("target.refreshed")])
         second = await stream.next()
 
     assert answer.headers["Content-Type"] == "text/event-stream"
@@ -77,31 +84,31 @@ async def test_who_connects_is_shown_what_was_told_before_and_what_is_told_then(
 
 
 async def test_trouble_is_shown_beside_what_was_heard_until_it_is_over(
-    page: LivePage, client: aiohttp.ClientSession
+    page: LivePage, board: Board, client: aiohttp.ClientSession
 ) -> None:
     url = await page.start(0)
-    await page.add([told("target.refreshed")])
+    await board.add([told("target.refreshed")])
 
     async with client.get(f"{url}/events") as answer:
         stream = Stream(answer)
         await stream.next()
-        await page.fail("nobody answers")
+        await board.fail("nobody answers")
         troubled = await stream.next()
-        await page.add([])
+        await board.add([])
         healed = await stream.next()
 
     assert (troubled["trouble"], len(troubled["targets"])) == ("nobody answers", 1)
     assert (healed["trouble"], len(healed["targets"])) == ("", 1)
 
 
-async def test_a_burst_is_a_few_updates(page: LivePage, client: aiohttp.ClientSession) -> None:
+async def test_a_burst_is_a_few_updates(page: LivePage, board: Board, client: aiohttp.ClientSession) -> None:
     url = await page.start(0)
 
     async with client.get(f"{url}/events") as answer:
         stream = Stream(answer)
         await stream.next()
         for number in range(200):
-            await page.add([told("target.refreshed", secret=f"s{number}")])
+            await board.add([told("target.refreshed", secret=f"s{number}")])
         updates = 1
         while len((await stream.next())["targets"]) < 200:
             updates += 1
@@ -149,7 +156,7 @@ async def test_only_the_page_itself_presses_the_button(
 
 
 async def test_without_a_local_stack_there_is_no_button(client: aiohttp.ClientSession) -> None:
-    page = LivePage()
+    page = LivePage(Board())
     url = await page.start(0)
 
     async with client.post(f"{url}/rotate", headers={"x-fanout-live": "rotate"}) as answer:
