@@ -1,6 +1,7 @@
 """What is shown just now, for everybody who looks, and the news of it. One task adds; any number wait."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ class Board:
         self._trouble = ""
         self._changes = 0
         self._news = asyncio.Condition()
+        self._heard = asyncio.Event()
 
     @property
     def changes(self) -> int:
@@ -26,14 +28,23 @@ class Board:
         self._story = Story()
 
     async def add(self, told: Sequence[Told]) -> None:
-        """Show what was told."""
+        """Show what was told; nothing, where nothing was."""
+        self._heard.set()
         for one in told:
             self._story.add(one)
         if told or self._trouble:
             await self._change("")
 
+    async def heard(self, *, within: float) -> bool:
+        """Wait until it is known what there is to show, or why not; False where that takes longer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._heard.wait()
+        return self._heard.is_set()
+
     async def fail(self, trouble: str) -> None:
         """Say that nothing can be heard for now; what was heard stays."""
+        self._heard.set()
         await self._change(trouble)
 
     async def changed_since(self, seen: int, *, within: float) -> bool:

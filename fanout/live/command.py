@@ -16,6 +16,7 @@ from fanout.live.hearing import hear
 from fanout.live.server import LivePage
 from fanout.subcommand import Command
 from shared.edges import credential
+from shared.errors import describe_fault
 from shared.settings import Settings
 
 SUBSCRIPTION = "fanout-live"
@@ -98,9 +99,13 @@ class Run:
             print(f"the live page is at {url}; Ctrl-C ends it", flush=True)
             heard = hear(board, self.settings, self.subscription, hosted=self.hosted, pause=self.pause, say=_complain)
             hearing = asyncio.create_task(heard)
-            await stop.wait()
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({stopping, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done() and (fault := hearing.exception()) is not None:
+                self.code, self._problem = 1, f"fanout live: a fault of this program: {describe_fault(fault)}"
+            for task in (stopping, hearing):
+                task.cancel()
+            await asyncio.gather(stopping, hearing, return_exceptions=True)
             await page.stop()
 
     def text(self) -> str:

@@ -7,8 +7,8 @@ subscription that every instance looks through: whichever answers, the page show
 
 import asyncio
 import contextlib
+import hashlib
 import logging
-import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -51,8 +51,6 @@ class Live:
         self._hearing: asyncio.Task[None] | None = None
         self._asked = 0.0
         self._busy = 0
-        # What one process has counted means nothing to another.
-        self._name = secrets.token_urlsafe(6)
 
     @property
     def hears(self) -> bool:
@@ -71,12 +69,11 @@ class Live:
             return problem(HTTPStatus.TOO_MANY_REQUESTS, busy, {"Retry-After": "10"})
         self._busy += 1
         try:
-            board = self._listening()
-            seen = board.changes
-            if last != self._id(seen) or await board.changed_since(seen, within=self._patience):
-                text = f"retry: {_AGAIN}\nid: {self._id(board.changes)}\ndata: {board.shown(rotates=False)}\n\n"
-            else:
-                text = f"retry: {_AGAIN}\n: nothing new\n\n"
+            text = f"retry: {_AGAIN}\n{await self._news(last)}\n\n"
+        except Exception as fault:  # noqa: BLE001 - the host would log its text
+            said = describe_fault(fault)
+            _log.error("a fault of the app's while it answered the live page: %s", said)
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"a fault of this app: {said}")
         finally:
             self._busy -= 1
             self._asked = asyncio.get_running_loop().time()
@@ -88,8 +85,20 @@ class Live:
             self._hearing.cancel()
             await asyncio.gather(self._hearing, return_exceptions=True)
 
-    def _id(self, changes: int) -> str:
-        return f"{self._name}-{changes}"
+    async def _news(self, last: str) -> str:
+        """Return what is shown once that is another than what was seen, or a comment where it stays the same.
+
+        Its id is made of what is shown: so it means the same to every process.
+        """
+        board = self._listening()
+        if await board.heard(within=self._patience):
+            for _ in range(2):
+                seen, shown = board.changes, board.shown(rotates=False)
+                if (name := hashlib.sha256(shown.encode()).hexdigest()[:16]) != last:
+                    return f"id: {name}\ndata: {shown}"
+                if not await board.changed_since(seen, within=self._patience):
+                    break
+        return ": nothing new"
 
     def _listening(self) -> Board:
         """Return the board, and see to it that what comes is put there."""
@@ -114,6 +123,8 @@ class Live:
         try:
             while not heard.done() and (self._busy or asyncio.get_running_loop().time() - self._asked < self._idle):
                 await asyncio.wait([heard], timeout=self._idle / 10)
+            if self._hearing is asyncio.current_task():
+                self._hearing = None  # who asks from here on is heard for anew
             if heard.done():
                 fault = heard.exception()
                 said = describe_fault(fault) if isinstance(fault, Exception) else "ended"

@@ -153,9 +153,10 @@ def _show(rotation: _Rotation) -> Shown:
 def _instant(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        # One that no calendar has in UTC (the year 0) is none.
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC) if moment else None
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
 
 
 def _milliseconds(began: datetime, moment: datetime) -> int:

@@ -51,11 +51,11 @@ def prepare(parsed: argparse.Namespace, mapping: Mapping[str, str]) -> "Run":
         as_json=parsed.json,
         vaults=[one.name for one in settings.vaults],
     )
-    if parsed.object:
+    if parsed.object is not None:
         run.about = arguments.vault_object(parsed.object, parsed.vault, settings)
-    elif parsed.all and parsed.vault:
+    elif parsed.all and parsed.vault is not None:
         run.vaults = [arguments.vault_name(parsed.vault, settings)]
-    elif parsed.event:
+    elif parsed.event is not None:
         if parsed.vault:
             raise UsageError("--vault: an event names its vault itself")
         run.subjects, run.remarks = _subjects(parsed.event, settings)

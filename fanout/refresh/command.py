@@ -54,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def prepare(parsed: argparse.Namespace, mapping: Mapping[str, str]) -> "Run":
     """Read arguments and settings. Raises `UsageError` or `SettingsError`."""
     settings = Settings.from_mapping(mapping)
-    if bool(parsed.namespace) != bool(parsed.secret):
+    for name, value in (("--namespace", parsed.namespace), ("--secret", parsed.secret)):
+        if value is not None and not value.strip():
+            raise UsageError(f"{name} is empty; expected a name, or leave it out for every target")
+    if (parsed.namespace is None) != (parsed.secret is None):
         raise UsageError("--namespace and --secret belong together")
     if not 0 < parsed.limit <= 86_400:  # noqa: PLR2004 - a day, in seconds
         raise UsageError("--limit is wrong; expected seconds from 1 to 86400")

@@ -51,6 +51,11 @@ def choose(versions: Sequence[Kept], wanted: str, now: datetime) -> Choice:
     chosen = _last_good(ordered, now) if wanted == LAST_GOOD else _named(ordered, wanted, now)
     kept = {name: value for name, value in newest.tags.items() if name not in {hold.TAG, TAG}}
     marked = kept | {TAG: chosen.version}
+    if wanted == LAST_GOOD and len(marked) > _MOST_TAGS:
+        raise OperatorError(
+            f"the newest version has {len(kept)} tags, and no room for the mark without which asking twice would bring "
+            "the bad value back; name a version with --to, or take a tag away"
+        )
     return Choice(newest=newest, chosen=chosen, tags=marked if len(marked) <= _MOST_TAGS else kept)
 
 

@@ -52,13 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def prepare(parsed: argparse.Namespace, mapping: Mapping[str, str]) -> "Run":
     """Read arguments and settings. Raises `UsageError` or `SettingsError`."""
     settings = Settings.from_mapping(mapping)
-    about = arguments.vault_object(parsed.object, parsed.vault, settings) if parsed.object else None
+    about = arguments.vault_object(parsed.object, parsed.vault, settings) if parsed.object is not None else None
     if any(not name.strip() or "/" in name for name in parsed.subscription):
         raise UsageError("--subscription: expected the name of a subscription of the topic")
     vaults = [one.name for one in settings.vaults]
     if about is not None:
         vaults = [about.vault]
-    elif parsed.vault:
+    elif parsed.vault is not None:
         vaults = [arguments.vault_name(parsed.vault, settings)]
     return Run(
         mapping=mapping,

@@ -83,6 +83,12 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemory
         maximumInstanceCount: maximumInstances
+        // Python's default is one request at a time for each instance; the live page waits for news, and costs nothing meanwhile.
+        triggers: {
+          http: {
+            perInstanceConcurrency: 24
+          }
+        }
         alwaysReady: alwaysReady == 0 ? [] : [
           {
             name: 'function:${listener}'

@@ -46,6 +46,12 @@ resource "azapi_resource" "app" {
         scaleAndConcurrency = {
           instanceMemoryMB     = var.instance_memory
           maximumInstanceCount = var.maximum_instances
+          # Python's default is one request at a time for each instance; the live page waits for news, and costs nothing meanwhile.
+          triggers = {
+            http = {
+              perInstanceConcurrency = 24
+            }
+          }
           alwaysReady = var.always_ready == 0 ? [] : [
             {
               name          = "function:${var.private_network ? "on_key_vault_event_message" : "on_key_vault_event"}"

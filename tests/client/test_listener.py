@@ -193,3 +193,30 @@ async def test_a_connection_string_that_is_none_is_told_at_once_and_not_repeated
 
     assert "hunter2" not in f"{raised.value} {wrong!r}"
     assert scene.broker.connection_string not in repr(scene.bus)
+
+
+async def test_a_handler_whose_task_is_cancelled_by_others_does_not_end_the_listener(scene: Scene) -> None:
+    noted = Noted()
+
+    async def cancelled(notice: Notice) -> None:
+        await noted(notice)
+        if len(noted.versions) == 1:
+            raise asyncio.CancelledError
+
+    async with scene.listener() as listener:
+        listener.on(EVERYTHING, cancelled)
+        await scene.tell(refreshed("v1"))
+        await noted.wait_for("v1", "v1")
+        await gone(scene)
+
+
+async def test_a_listener_that_was_closed_says_so_and_can_be_used_again(scene: Scene) -> None:
+    listener, noted = scene.listener(), Noted()
+    listener.on(EVERYTHING, noted)
+    listener.on_connected(lambda: 1 // 0)
+    for version in ("v1", "v2"):
+        async with listener:
+            await scene.tell(refreshed(version))
+            await eventually(lambda: version in noted.versions)  # noqa: B023 - waited for here
+            await gone(scene)
+        assert not listener.health().connected

@@ -4,12 +4,16 @@ import asyncio
 import logging
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from keyvault_fanout import Renewed, SecretFile, SecretValue
+from tests.client.conftest import Scene
 from tests.client.eventually import eventually
 from tests.client.keeping import MARK, QUICK, Mount
+from tests.client.notices import refreshed
+from tests.client.test_secret_file import MINE
 
 
 @dataclass
@@ -47,9 +51,9 @@ def mount(tmp_path_factory: pytest.TempPathFactory) -> Mount:
     return mount
 
 
-def kept(mount: Mount) -> SecretFile:
+def kept(mount: Mount, **options: Any) -> SecretFile:
     """Return a file that is looked at all the time."""
-    return SecretFile(mount.file, poll=0.01, pace=QUICK)
+    return SecretFile(mount.file, poll=0.01, pace=QUICK, **options)
 
 
 async def test_a_new_value_makes_a_new_one_and_closes_the_old_one_when_its_last_user_has_left(mount: Mount) -> None:
@@ -58,6 +62,7 @@ async def test_a_new_value_makes_a_new_one_and_closes_the_old_one_when_its_last_
         async with renewed.use() as old:
             mount.project(f"{MARK}-2")
             await eventually(lambda: len(factory.made) == 2)
+            await asyncio.sleep(0.05)  # it is made first, and in use then
             async with renewed.use() as new:
                 assert (old.of, new.of) == (f"{MARK}-1", f"{MARK}-2")
             assert not old.closed
@@ -143,6 +148,61 @@ async def test_a_value_that_changes_while_the_first_one_is_made_is_the_one_in_us
         async with renewed.use() as pool:
             assert pool.of == f"{MARK}-2"
         await renewed.__aexit__()
+
+
+async def test_a_value_that_changed_while_it_was_made_of_has_no_version_of_the_next(mount: Mount, scene: Scene) -> None:
+    """Whoever says which version is in use would say the next one, which the server may refuse."""
+    go, began, factory = asyncio.Event(), asyncio.Event(), Factory()
+
+    async def make(value: SecretValue) -> Pool:
+        if value.text() == f"{MARK}-2":
+            began.set()
+            await go.wait()
+        if value.text() == f"{MARK}-3":
+            raise ConnectionError
+        return await factory.make(value)
+
+    async with (
+        scene.listener() as listener,
+        kept(mount, listener=listener, interest=MINE) as secret,
+        Renewed(secret, make=make, close=factory.close) as renewed,
+    ):
+        await scene.tell(refreshed("v2"))
+        mount.project(f"{MARK}-2")
+        await began.wait()
+        mount.project(f"{MARK}-3")
+        await eventually(lambda: secret.current().text() == f"{MARK}-3")
+        go.set()
+        await eventually(lambda: renewed.problem == "ConnectionError")
+
+        assert renewed.version == ""
+
+
+async def test_it_can_be_used_again_after_its_block(mount: Mount) -> None:
+    factory = Factory()
+    async with kept(mount) as secret:
+        renewed = Renewed(secret, make=factory.make, close=factory.close)
+        for _ in range(2):
+            async with renewed, renewed.use() as pool:
+                assert pool.of == f"{MARK}-1"
+
+    assert len(factory.made) == 2
+
+
+async def test_a_handler_whose_task_is_cancelled_by_others_is_called_again(mount: Mount) -> None:
+    calls: list[str] = []
+
+    async def handle(value: SecretValue) -> None:
+        calls.append(value.text())
+        if len(calls) == 1:
+            raise asyncio.CancelledError
+
+    async with kept(mount) as secret:
+        secret.on_change(handle)
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: len(calls) == 2)
+
+    assert calls == [f"{MARK}-2"] * 2
 
 
 @pytest.mark.parametrize("secret_too", [False, True], ids=["the secret lives on", "the secret ends too"])

@@ -94,8 +94,64 @@ async def test_a_kubelet_that_is_faster_than_the_notice_is_believed(mount: Mount
     async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE, poll=0.02) as secret:
         mount.project(f"{MARK}-2")
         await eventually(lambda: secret.current().text() == f"{MARK}-2")
-        await scene.tell(refreshed("v2", at=SOON))
+        await scene.tell(refreshed("v2"))
         await eventually(lambda: secret.version == "v2")
+
+
+@pytest.mark.parametrize("at", [None, AFTER], ids=["changed before", "mounted since"])
+async def test_a_new_version_that_is_only_told_of_is_never_taken_for_what_a_younger_file_holds(
+    mount: Mount, scene: Scene, at: float | None
+) -> None:
+    """Its Secret may be written later: another key of it was, or the pod began in between."""
+    mount.project(f"{MARK}-1", at=at or BEFORE)
+    interest = Interest(object=ABOUT.name)
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=interest, poll=0.02) as secret:
+        if at is None:
+            mount.project(f"{MARK}-2")
+            await eventually(lambda: secret.current().text() == f"{MARK}-2")
+        await scene.tell(new_version("v3"))
+        await eventually(lambda: not scene.broker.messages(PATH))
+
+        assert secret.version == ""
+
+
+async def test_a_change_of_long_ago_is_not_what_a_notice_of_now_speaks_of(mount: Mount, scene: Scene) -> None:
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE, poll=0.02) as secret:
+        mount.project(f"{MARK}-2", at=BEFORE)
+        await eventually(lambda: secret.current().text() == f"{MARK}-2")
+        await scene.tell(refreshed("v3", at=SOON))
+        await eventually(lambda: secret.health().told == "v3")
+
+        assert secret.version == ""
+        mount.project(f"{MARK}-3")
+        await eventually(lambda: secret.version == "v3")
+
+
+async def test_of_two_versions_that_are_waited_for_a_change_proves_neither(mount: Mount, scene: Scene) -> None:
+    async with scene.listener() as listener, kept(mount, listener=listener, interest=MINE, poll=0.02) as secret:
+        await scene.tell(
+            refreshed("v2", at=SOON), refreshed("v3", at=SOON + timedelta(minutes=1), resource_version="8")
+        )
+        await eventually(lambda: secret.health().told == "v3")
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: secret.current().text() == f"{MARK}-2")
+
+        assert (secret.version, secret.health().told) == ("", "v3")
+
+
+async def test_a_version_that_is_held_back_is_not_waited_for_before_its_time(mount: Mount, scene: Scene) -> None:
+    now = datetime.now(UTC)
+    interest = Interest(object=ABOUT.name)
+    async with (
+        scene.listener() as listener,
+        kept(mount, listener=listener, interest=interest, wait=60, now=lambda: now) as secret,
+    ):
+        await scene.tell(new_version("v2", at=SOON, planned=now + timedelta(hours=2)))
+        await eventually(lambda: secret.health().told == "v2")
+        now += timedelta(hours=1)
+        assert not secret.health().stale
+        now += timedelta(hours=1, seconds=61)
+        assert secret.health().stale
 
 
 async def test_a_file_that_is_younger_than_the_version_holds_it(mount: Mount, scene: Scene) -> None:

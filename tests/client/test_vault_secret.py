@@ -118,7 +118,25 @@ async def test_a_vault_that_is_behind_its_notice_is_read_again_before_the_poll(
         version = vault.set_secret(ABOUT.name, f"{MARK}-2")
         await eventually(lambda: secret.version == version)
 
-        assert secret.health().told == ""
+        # A version between: what was told of is newer, and still waited for.
+        assert secret.health().told == "not-served-yet"
+
+
+async def test_a_version_that_is_held_back_is_taken_when_its_time_has_come(
+    vault: KeyVault, client: SecretClient, scene: Scene
+) -> None:
+    now = datetime.now(UTC)
+    async with scene.listener() as listener, kept(client, listener=listener, now=lambda: now) as secret:
+        await listener.connected()
+        await eventually(lambda: reads(vault) == 2)
+        version = vault.set_secret(ABOUT.name, f"{MARK}-2")
+        await scene.tell(new_version(version, at=SOON, planned=now + timedelta(hours=2)))
+        await eventually(lambda: reads(vault) == 3 and secret.health().told == version)
+        assert (secret.current().text(), secret.health().stale) == (f"{MARK}-1", False)
+
+        now += timedelta(hours=2)
+        await scene.tell(new_version("another", at=SOON))
+        await eventually(lambda: secret.version == version)
 
 
 async def test_a_vault_that_stays_behind_its_notice_is_stale(

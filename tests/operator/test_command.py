@@ -176,3 +176,22 @@ def test_a_fault_of_this_program_is_told_by_where_it_came_from_and_not_by_its_te
     assert said.out == "known so far\n"
     assert "a fault of this program: ValueError < do (test_command.py:" in said.err
     assert "PLANTED" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["refresh", "--object", "secret/a", "--namespace", "", "--secret", ""], "--namespace is empty"),
+        (["refresh", "--object", ""], "--object"),
+        (["plan", "--object", ""], "--object"),
+        (["plan", "--all", "--vault", ""], "--vault"),
+        (["status", "--object", ""], "--object"),
+        (["status", "--vault", ""], "--vault"),
+    ],
+)
+def test_an_option_that_is_empty_never_means_everything(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a script whose variable is not set."""
+    assert main(arguments, SETTINGS) == 2
+    assert named in capsys.readouterr().err

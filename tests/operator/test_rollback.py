@@ -207,3 +207,14 @@ def test_what_names_no_version_of_a_secret_is_wrong_usage(
 ) -> None:
     assert main(["rollback", *arguments], SETTINGS) == 2
     assert told in capsys.readouterr().err
+
+
+def test_without_room_for_the_mark_the_last_good_one_is_not_chosen() -> None:
+    """Asked twice, it would bring the bad value back."""
+    full = {f"tag-{number}": "" for number in range(15)}
+    versions = [kept("good", 30), kept("bad", 20, tags=full)]
+
+    with pytest.raises(OperatorError, match="no room for the mark"):
+        choice.choose(versions, LAST_GOOD, NOW)
+
+    assert choice.choose(versions, "good", NOW).chosen.version == "good"

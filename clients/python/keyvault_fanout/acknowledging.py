@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,7 +78,8 @@ class Acknowledger:
     What is said last about an object is sent, tried again at `pace` for as long as it takes, and said again every
     `repeat` seconds while the block runs: an instance that is gone is told apart from one that is slow. A message lives
     for three times as long. It takes the role *Azure Service Bus Data Sender* on the queue. `instance` has to be
-    unique within the application: the host's name by default, which in Kubernetes is the pod's.
+    unique within the application: by default the host's name, which in Kubernetes is the pod's, and the number of the
+    process, because several workers of one pod may use different versions.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Acknowledger:
         if not application:
             raise ValueError("expected the application's name")
         self._bus, self._queue = bus, queue
-        self._application, self._instance = application, instance or socket.gethostname()
+        self._application, self._instance = application, instance or f"{socket.gethostname()}-{os.getpid()}"
         self._repeat, self._pace, self._now = repeat, pace or Pace(), now
         self._grace = grace
         self._uses: dict[str, _Use] = {}

@@ -27,8 +27,8 @@ class Bus:
     timeout: float = 20.0
 
     def __post_init__(self) -> None:
-        by_identity = bool(self.namespace) and self.credential is not None
-        if bool(self.connection_string) == by_identity:
+        parts = (bool(self.namespace), self.credential is not None)
+        if parts != (not self.connection_string, not self.connection_string):
             raise ValueError("expected either a connection string, or a namespace and a credential")
 
     def open(self) -> ServiceBusClient:

@@ -16,12 +16,20 @@ async def call(function: Callable[P, Awaitable[T] | T], *args: P.args, **kwargs:
     """Call a function and return what it returns: an async one here, another one in a thread of its own.
 
     So a function that blocks holds up neither the loop nor the renewal of a lock. Its thread cannot be ended: where
-    this is cancelled, it goes on unseen, and holds up no exit of the process.
+    this is cancelled, it goes on unseen, and holds up no exit of the process. A function that needs the running loop
+    has to be an async one. What it awaits may be cancelled by others: that is a failure of the function's
+    (`RuntimeError`), and does not end whoever called.
     """
-    if inspect.iscoroutinefunction(function):
-        return await cast("Awaitable[T]", function(*args, **kwargs))
-    result = await _in_thread(lambda: function(*args, **kwargs))
-    return await result if inspect.isawaitable(result) else result
+    try:
+        if inspect.iscoroutinefunction(function):
+            return await cast("Awaitable[T]", function(*args, **kwargs))
+        result = await _in_thread(lambda: function(*args, **kwargs))
+        return await result if inspect.isawaitable(result) else result
+    except asyncio.CancelledError:
+        here = asyncio.current_task()
+        if here is None or here.cancelling():
+            raise
+        raise RuntimeError("what it waited for was cancelled") from None
 
 
 async def _in_thread(function: Callable[[], T]) -> T:

@@ -22,6 +22,9 @@ from keyvault_fanout.value import SecretValue
 
 _log = logging.getLogger("keyvault_fanout")
 
+_HANDLER_SECONDS = 300.0
+"""A handler that takes longer has failed: it must not hold up the others for ever."""
+
 Changed = Callable[[SecretValue], Awaitable[object] | object]
 """Is given a new value; async, or blocking in a thread of its own. It may be called twice with the same."""
 
@@ -112,13 +115,14 @@ class KeptSecret(ABC):
             told=held.told,
             checked=held.checked,
             since=held.since,
-            failing=self._failing,
+            failing=self._failing or self._untold(),
         )
 
     async def start(self) -> None:
         """Read the first value. Raises `NoValueYetError` where there is none within the time that was given for it."""
         if self._tasks:
             return
+        self._read_once.clear()
         if self._listener is not None:
             self._listener.on(self._interest, self._hear)
             self._listener.on_connected(self._woken.set)
@@ -216,6 +220,11 @@ class KeptSecret(ABC):
             self._news.clear()
             failures = failures + 1 if await self._hand_on() else 0
 
+    def _untold(self) -> str:
+        """Name a handler that has not returned yet since the newest value came."""
+        changes = self._holding.changes
+        return next((name_of(handler) for handler, seen in tuple(self._handlers.items()) if seen < changes), "")
+
     async def _hand_on(self) -> bool:
         """Call who has not seen the newest value. Tell whether one of them failed."""
         failed = ""
@@ -224,7 +233,8 @@ class KeptSecret(ABC):
             if value is None or seen >= changes:
                 continue
             try:
-                await call(handler, value)
+                async with asyncio.timeout(_HANDLER_SECONDS):
+                    await call(handler, value)
             except Exception as error:  # noqa: BLE001 - it ends nothing
                 failed = name_of(handler)
                 _log.error("%s: a handler failed: %s raised %s", self._about, failed, describe(error))

@@ -12,6 +12,7 @@ from azure.servicebus import NEXT_AVAILABLE_SESSION, ServiceBusReceivedMessage, 
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
 from keyvault_fanout.bus import Bus, explain
+from keyvault_fanout.calling import describe, name_of
 from keyvault_fanout.delivery import Delivery, Handler
 from keyvault_fanout.interest import Interest
 from keyvault_fanout.notice import Reason
@@ -129,6 +130,7 @@ class Listener:
     async def start(self) -> None:
         """Begin to listen. Raises `ValueError` for a connection string that is none."""
         await self._bus.open().close()
+        self._closing.clear()
         self._task = self._task or asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -163,7 +165,8 @@ class Listener:
                 self._failures += 1
                 self._error = explain(error)
                 _log.warning("not connected to %s/%s: %s", self._topic, self._subscription, self._error)
-            self._connected.clear()
+            finally:
+                self._connected.clear()
             await self._wait(self._pace.wait(self._failures))
 
     async def _listen(self, client: ServiceBusClient) -> None:
@@ -201,7 +204,10 @@ class Listener:
         self._error = ""
         self._connected.set()
         for look in tuple(self._returns):
-            look()
+            try:
+                look()
+            except Exception as error:  # noqa: BLE001 - it ends no connection
+                _log.error("%s failed when the connection was there: %s", name_of(look), describe(error))
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but not for the end of a listener that is being closed."""

@@ -106,7 +106,7 @@ class Renewed(Generic[T]):
         """Close what is there, and what is still being made, for which `grace` seconds are waited."""
         self._secret.off_change(self._renew)
         self._ended = True
-        made, self._made = self._made, None
+        made, self._made, self._used = self._made, None, None
         making, self._making = self._making, None
         for task in tuple(self._closing):
             await task
@@ -124,7 +124,10 @@ class Renewed(Generic[T]):
         """Make one of the newest value, whichever it was called with: it is called again at once where that changed."""
         async with self._turn:
             value = self._secret.current()
-            if self._ended or (self._used is not None and self._used == value):
+            if self._ended:
+                return
+            if self._used is not None and self._used == value:
+                self._problem = ""
                 return
             # A task of its own: whoever is cancelled while he waits leaves it to the end of the block.
             making = self._making = asyncio.create_task(call(self._make, value))
@@ -137,7 +140,8 @@ class Renewed(Generic[T]):
                 return  # the block has ended meanwhile, and closes it
             self._making, self._problem = None, ""
             old, self._made, self._used = self._made, _Made(thing), value
-            self._version = self._secret.version
+            # It may have changed again meanwhile: then nobody knows any more which version this value was.
+            self._version = self._secret.version if value == self._secret.current() else ""
         if old is not None:
             task = asyncio.create_task(self._end(old))
             self._closing.add(task)

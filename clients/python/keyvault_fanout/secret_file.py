@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -79,7 +80,7 @@ class SecretFile(KeptSecret):
         self._written: datetime | None = None
         self._hurries_until: datetime | None = None
         self._vault_given = bool(vault or given.vault)
-        self._ambiguous = False
+        self._ambiguous = self._several = False
         self._resource_versions: dict[str, int] = {}
         super().__init__(
             f"file {self.path}",
@@ -98,7 +99,8 @@ class SecretFile(KeptSecret):
         if notice.type not in _MATTERS or self._was_heard(notice):
             return
         self._hurries_until = self._now() + timedelta(seconds=self._wait)
-        if self._is_about_this(notice) and self._holding.is_news(notice.version):
+        pending = notice.version == self._holding.told
+        if self._is_about_this(notice) and (pending or self._holding.is_news(notice.version)):
             self._claim(notice)
         self._woken.set()
 
@@ -117,13 +119,21 @@ class SecretFile(KeptSecret):
 
     def _claim(self, notice: Notice) -> None:
         """Take the version of a notice for that of the file, now or when the file changes."""
-        held = self._holding
-        held.tell(notice.version, self._now())
-        told_of = notice.event_time or notice.time
-        if held.changes > self._changed_at and self._changed_at > 0:
-            self._adopt()  # the kubelet was faster than the notice
-        elif self._written is not None and told_of is not None and self._written >= told_of:
-            self._adopt()  # made before this process listened
+        held, now = self._holding, self._now()
+        made = notice.event_time or notice.time
+        if held.told != notice.version:
+            self._several = bool(held.told)
+            held.tell(notice.version, max(now, notice.instant("plannedTime") or now))
+        in_secret = notice.instant("refreshedTime") or notice.instant("convergedTime")
+        unclaimed = held.changes > self._changed_at > 0
+        since = held.since if unclaimed else None
+        if in_secret is not None:
+            faster = made is not None and since is not None and since >= made
+            if faster or (self._written is not None and self._written >= in_secret):
+                self._adopt()  # the kubelet was faster than the notice, or it mounted what was there already
+        elif made is not None and any(moment is not None and moment >= made for moment in (since, self._written)):
+            # Younger than the version, which may have come with it or after it: waiting would be as wrong as claiming.
+            self._adopt("")
 
     async def _read(self) -> None:
         found = await call(content, self.path)
@@ -131,14 +141,25 @@ class SecretFile(KeptSecret):
         first = self._holding.value is None
         if self._holding.read(found.value, self._now()) and not first:
             self._hurries_until = None
-            if self._holding.told:
+            if self._holding.told and not self._several:
                 self._adopt()
+            elif self._holding.version:
+                # Of a version that nobody told of, or of one of several: which, a later notice may say.
+                self._unknown()
         if first:
             self._changed_at = self._holding.changes
 
-    def _adopt(self) -> None:
-        """The bytes that are held are those of the version that was told of."""
-        self._holding.adopt(self._holding.told)
+    def _unknown(self) -> None:
+        """Forget which version is held, and wait on for what was told of."""
+        told, told_at = self._holding.told, self._holding.told_at
+        self._holding.adopt("")
+        if told and told_at:
+            self._holding.tell(told, told_at)
+
+    def _adopt(self, version: str | None = None) -> None:
+        """The bytes that are held are those of the version that was told of, or of a given one."""
+        self._holding.adopt(self._holding.told if version is None else version)
+        self._several = False
         self._changed_at = self._holding.changes
 
     def _was_heard(self, notice: Notice) -> bool:
@@ -181,7 +202,7 @@ def content(path: Path) -> _Content:
     try:
         with path.open("rb") as file:
             found = file.read(LARGEST + 1)
-        written = path.stat().st_mtime
+            written = os.fstat(file.fileno()).st_mtime  # of this file: the path may lead to another one by now
     except FileNotFoundError:
         raise UnreadableError("there is no such file; look at the volume and its items") from None
     except IsADirectoryError:

@@ -46,7 +46,8 @@ class VaultSecret(KeptSecret):
 
     A notice about a version that is, or was, held here, or that was made before it, costs no read. For another one it
     is read after a random part of `jitter` seconds, because every instance is told at the same moment; several notices
-    lead to one read. Every `poll` seconds, and whenever the listener is connected again, it is read all the same. What
+    lead to one read. A version that is held back (`plannedTime`) is not taken before that moment, but as the first
+    value. Every `poll` seconds, and whenever the listener is connected again, it is read all the same. What
     cannot be read is tried again at `pace`, or when the vault says; the last value is held meanwhile, and `health()` is
     stale.
     It takes the role *Key Vault Secrets User*. `first` is how many seconds the first value may take, `timeout` one
@@ -71,6 +72,8 @@ class VaultSecret(KeptSecret):
         self._client, self._name, self._timeout = client, name, timeout
         self._made: datetime | None = None
         self._surely_newer = False
+        self._told_made: datetime | None = None
+        self._held_back: tuple[str, datetime] | None = None
         super().__init__(
             f"secret {name}",
             vault=vault.lower() or host.partition(".")[0].lower(),
@@ -95,7 +98,11 @@ class VaultSecret(KeptSecret):
             and notice.event_time is not None
             and notice.event_time >= self._made + timedelta(seconds=1)
         )
-        self._holding.tell(notice.version, self._now())
+        now = self._now()
+        planned = notice.instant("plannedTime")
+        self._held_back = (notice.version, planned) if planned is not None and planned > now else None
+        self._told_made = notice.event_time
+        self._holding.tell(notice.version, max(now, planned or now))
         self._woken.set()
 
     async def _read(self) -> None:
@@ -109,12 +116,24 @@ class VaultSecret(KeptSecret):
             raise _explained(error) from None
         if found.value is None:
             raise UnreadableError("the vault answered without a value")
-        held, version = self._holding, found.properties.version or ""
-        held.read(SecretValue(found.value.encode()), self._now())
-        self._made = found.properties.created_on
-        late = held.waited(self._now()) > _LAGGING
-        if version != held.version or not held.told or (late and not self._surely_newer):
+        held, now = self._holding, self._now()
+        version, made = found.properties.version or "", found.properties.created_on
+        behind = made is not None and self._made is not None and made < self._made
+        if held.value is not None and (behind or self._is_held_back(version, now)):
+            held.checked, held.error = now, ""  # a copy of the vault's that is behind, or too early
+            return
+        held.read(SecretValue(found.value.encode()), now)
+        self._made = made
+        told, told_at = held.told, held.told_at
+        late = held.waited(now) > _LAGGING
+        if version != held.version or not told or (late and not self._surely_newer):
             held.adopt(version)
+        passed = made is not None and self._told_made is not None and made >= self._told_made
+        if told_at is not None and not (version == told or passed or late):
+            held.tell(told, told_at)  # newer than what was held, and not yet what was told of
+
+    def _is_held_back(self, version: str, now: datetime) -> bool:
+        return self._held_back is not None and version == self._held_back[0] and now < self._held_back[1]
 
     def _overdue(self) -> str:
         held = self._holding
@@ -125,7 +144,10 @@ class VaultSecret(KeptSecret):
         # Told of a version, and still served the one before: the vault's own copies may be behind one another.
         if not self._holding.told:
             return self._poll
-        return min(_AGAIN if self._holding.waited(self._now()) <= _LAGGING else _LATER, self._poll)
+        now = self._now()
+        if self._held_back is not None and now < self._held_back[1]:
+            return min((self._held_back[1] - now).total_seconds(), self._poll)
+        return min(_AGAIN if self._holding.waited(now) <= _LAGGING else _LATER, self._poll)
 
 
 def _explained(error: AzureError) -> UnreadableError:
