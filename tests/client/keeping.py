@@ -14,6 +14,7 @@ from azure.keyvault.secrets.aio import SecretClient
 
 from devstack import kubelet
 from devstack.certificates import Authority
+from devstack.clock import Clock, system
 from devstack.identity import Issuer
 from devstack.keyvault import KeyVault
 from keyvault_fanout import Pace
@@ -26,14 +27,14 @@ KEY = "password"
 
 
 @asynccontextmanager
-async def vault() -> AsyncIterator[tuple[KeyVault, SecretClient]]:
-    """Serve a vault, and an unmodified client that trusts it."""
+async def vault(clock: Clock = system) -> AsyncIterator[tuple[KeyVault, SecretClient]]:
+    """Serve a vault, and an unmodified client that trusts it; versions are made when the clock says."""
     http_challenge_cache.clear()  # the SDK remembers for the process which resource each port named
     authority, issuer = Authority.create(), Issuer()
     credential = GivenCredential(lambda scope: issuer.issue(scope.removesuffix("/.default")))
     trusting = ssl.create_default_context(cadata=authority.ca_pem)
     async with (
-        KeyVault(name=ABOUT.vault, tls=authority.server_context(), issuer=issuer) as served,
+        KeyVault(name=ABOUT.vault, tls=authority.server_context(), issuer=issuer, clock=clock) as served,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session,
         SecretClient(
             served.url,

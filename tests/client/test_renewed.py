@@ -178,6 +178,29 @@ async def test_a_value_that_changed_while_it_was_made_of_has_no_version_of_the_n
         assert renewed.version == ""
 
 
+async def test_one_that_takes_too_long_to_make_is_named_and_holds_up_no_other_handler(mount: Mount) -> None:
+    hangs, factory, seen = asyncio.Event(), Factory(), list[str]()
+
+    async def make(value: SecretValue) -> Pool:
+        if value.text() == f"{MARK}-2" and not hangs.is_set():
+            hangs.set()
+            await asyncio.Event().wait()
+        return await factory.make(value)
+
+    async with (
+        kept(mount, handler_timeout=0.5) as secret,
+        Renewed(secret, make=make, close=factory.close) as renewed,
+    ):
+        secret.on_change(lambda value: seen.append(value.text()))
+        mount.project(f"{MARK}-2")
+        await hangs.wait()
+        assert "Renewed" in secret.health().failing
+        await eventually(lambda: seen == [f"{MARK}-2"])
+        await eventually(lambda: len(factory.made) == 2)
+
+        assert renewed.problem == ""
+
+
 async def test_it_can_be_used_again_after_its_block(mount: Mount) -> None:
     factory = Factory()
     async with kept(mount) as secret:

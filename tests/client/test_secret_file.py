@@ -137,6 +137,8 @@ async def test_of_two_versions_that_are_waited_for_a_change_proves_neither(mount
         await eventually(lambda: secret.current().text() == f"{MARK}-2")
 
         assert (secret.version, secret.health().told) == ("", "v3")
+        mount.project(f"{MARK}-3", at=(SOON + timedelta(minutes=2)).timestamp())
+        await eventually(lambda: (secret.version, secret.health().told) == ("v3", ""))
 
 
 async def test_a_version_that_is_held_back_is_not_waited_for_before_its_time(mount: Mount, scene: Scene) -> None:

@@ -20,6 +20,7 @@ from tests.client.conftest import PATH, Scene
 from tests.client.eventually import eventually
 from tests.client.keeping import MARK, QUICK
 from tests.client.notices import near_expiry, new_version
+from tests.operator.letters import AheadClock
 
 FOREVER = 3600.0
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
@@ -27,16 +28,23 @@ SOON = datetime.now(UTC) + timedelta(hours=1)
 """Later than any version of these tests was made."""
 
 
+@pytest.fixture(scope="module")
+def clock() -> AheadClock:
+    """The vault's clock."""
+    return AheadClock()
+
+
 @pytest_asyncio.fixture(scope="module")
-async def kept_vault() -> AsyncIterator[tuple[KeyVault, SecretClient]]:
+async def kept_vault(clock: AheadClock) -> AsyncIterator[tuple[KeyVault, SecretClient]]:
     """A vault and a client, for all tests here."""
-    async with keeping.vault() as found:
+    async with keeping.vault(clock) as found:
         yield found
 
 
 @pytest.fixture
-def vault(kept_vault: tuple[KeyVault, SecretClient]) -> KeyVault:
+def vault(kept_vault: tuple[KeyVault, SecretClient], clock: AheadClock) -> KeyVault:
     """The vault, with the object in it and nothing else."""
+    clock.ahead = 0.0
     vault = kept_vault[0]
     vault.clear()
     vault.faults.clear()
@@ -125,18 +133,36 @@ async def test_a_vault_that_is_behind_its_notice_is_read_again_before_the_poll(
 async def test_a_version_that_is_held_back_is_taken_when_its_time_has_come(
     vault: KeyVault, client: SecretClient, scene: Scene
 ) -> None:
-    now = datetime.now(UTC)
-    async with scene.listener() as listener, kept(client, listener=listener, now=lambda: now) as secret:
+    async with scene.listener() as listener, kept(client, listener=listener) as secret:
         await listener.connected()
         await eventually(lambda: reads(vault) == 2)
         version = vault.set_secret(ABOUT.name, f"{MARK}-2")
-        await scene.tell(new_version(version, at=SOON, planned=now + timedelta(hours=2)))
-        await eventually(lambda: reads(vault) == 3 and secret.health().told == version)
-        assert (secret.current().text(), secret.health().stale) == (f"{MARK}-1", False)
-
-        now += timedelta(hours=2)
-        await scene.tell(new_version("another", at=SOON))
+        planned = datetime.now(UTC) + timedelta(seconds=2)
+        await scene.tell(new_version(version, at=SOON, planned=planned))
+        await eventually(lambda: reads(vault) == 3)
+        assert (secret.health().told, secret.health().stale) == (version, False)
         await eventually(lambda: secret.version == version)
+
+        assert datetime.now(UTC) >= planned
+        assert secret.current().text() == f"{MARK}-2"
+
+
+async def test_a_read_that_is_older_than_what_is_held_takes_nothing_back(
+    vault: KeyVault, client: SecretClient, clock: AheadClock
+) -> None:
+    """A copy of the vault's that is behind."""
+    seen: list[str] = []
+    async with kept(client, poll=0.05) as secret:
+        secret.on_change(lambda value: seen.append(value.text()))
+        clock.ahead = -60
+        vault.rights = lambda *_: Denial.RBAC  # there is no moment without the secret
+        vault.clear()
+        vault.set_secret(ABOUT.name, f"{MARK}-0")
+        vault.rights = None
+        before = reads(vault)
+        await eventually(lambda: reads(vault) > before + 2)
+
+        assert (secret.current().text(), secret.health().stale, seen) == (f"{MARK}-1", False, [])
 
 
 async def test_a_vault_that_stays_behind_its_notice_is_stale(

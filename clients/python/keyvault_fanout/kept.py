@@ -22,9 +22,6 @@ from keyvault_fanout.value import SecretValue
 
 _log = logging.getLogger("keyvault_fanout")
 
-_HANDLER_SECONDS = 300.0
-"""A handler that takes longer has failed: it must not hold up the others for ever."""
-
 Changed = Callable[[SecretValue], Awaitable[object] | object]
 """Is given a new value; async, or blocking in a thread of its own. It may be called twice with the same."""
 
@@ -65,6 +62,7 @@ class KeptSecret(ABC):
         jitter: float,
         poll: float,
         first: float,
+        handler_timeout: float,
         pace: Pace | None,
         now: Callable[[], datetime],
     ) -> None:
@@ -72,6 +70,7 @@ class KeptSecret(ABC):
         self._about = about
         self._listener, self._interest = listener, interest
         self._jitter, self._poll, self._first = jitter, poll, first
+        self._handler_timeout = handler_timeout
         self._pace = pace or Pace()
         self._now = now
         self._holding = Holding()
@@ -95,8 +94,8 @@ class KeptSecret(ABC):
     def on_change(self, handler: Changed) -> None:
         """Call something with each value that is new from here on, the newest alone where several came meanwhile.
 
-        It is called again at a growing distance where it raises. Whoever has to act upon the first value too does so
-        with `current()`.
+        It is called again at a growing distance where it raises, or takes longer than `handler_timeout` seconds: it
+        must not hold up the others for ever. Whoever has to act upon the first value too does so with `current()`.
         """
         self._handlers[handler] = self._holding.changes
 
@@ -233,7 +232,7 @@ class KeptSecret(ABC):
             if value is None or seen >= changes:
                 continue
             try:
-                async with asyncio.timeout(_HANDLER_SECONDS):
+                async with asyncio.timeout(self._handler_timeout):
                     await call(handler, value)
             except Exception as error:  # noqa: BLE001 - it ends nothing
                 failed = name_of(handler)

@@ -4,9 +4,9 @@ import asyncio
 import builtins
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from keyvault_fanout.calling import call, describe
 from keyvault_fanout.kept import KeptSecret
@@ -129,6 +129,8 @@ class Renewed(Generic[T]):
             if self._used is not None and self._used == value:
                 self._problem = ""
                 return
+            if self._making is not None:
+                self._leave(self._making)
             # A task of its own: whoever is cancelled while he waits leaves it to the end of the block.
             making = self._making = asyncio.create_task(call(self._make, value))
             try:
@@ -143,9 +145,23 @@ class Renewed(Generic[T]):
             # It may have changed again meanwhile: then nobody knows any more which version this value was.
             self._version = self._secret.version if value == self._secret.current() else ""
         if old is not None:
-            task = asyncio.create_task(self._end(old))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._beside(self._end(old))
+
+    def _leave(self, making: asyncio.Task[T]) -> None:
+        """Give up what takes too long to make, and close it where it comes all the same."""
+
+        async def close() -> None:
+            await asyncio.wait({making})
+            if not making.cancelled() and making.exception() is None:
+                await self._end(_Made(making.result()))
+
+        making.cancel()
+        self._beside(close())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _end(self, made: _Made[T]) -> None:
         """Close it once nobody uses it, or the time is over."""

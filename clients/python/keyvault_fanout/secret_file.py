@@ -68,6 +68,7 @@ class SecretFile(KeptSecret):
         poll: float = 10.0,
         wait: float = 180.0,
         first: float = 60.0,
+        handler_timeout: float = 300.0,
         pace: Pace | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -81,6 +82,7 @@ class SecretFile(KeptSecret):
         self._hurries_until: datetime | None = None
         self._vault_given = bool(vault or given.vault)
         self._ambiguous = self._several = False
+        self._in_secret: datetime | None = None
         self._resource_versions: dict[str, int] = {}
         super().__init__(
             f"file {self.path}",
@@ -91,6 +93,7 @@ class SecretFile(KeptSecret):
             jitter=0.0,
             poll=poll,
             first=first,
+            handler_timeout=handler_timeout,
             pace=pace or Pace(longest=min(poll, 60.0)),
             now=now,
         )
@@ -121,15 +124,16 @@ class SecretFile(KeptSecret):
         """Take the version of a notice for that of the file, now or when the file changes."""
         held, now = self._holding, self._now()
         made = notice.event_time or notice.time
-        if held.told != notice.version:
-            self._several = bool(held.told)
-            held.tell(notice.version, max(now, notice.instant("plannedTime") or now))
         in_secret = notice.instant("refreshedTime") or notice.instant("convergedTime")
+        if held.told != notice.version:
+            self._several, self._in_secret = bool(held.told), None
+            held.tell(notice.version, max(now, notice.instant("plannedTime") or now))
+        self._in_secret = self._in_secret or in_secret
         unclaimed = held.changes > self._changed_at > 0
         since = held.since if unclaimed else None
         if in_secret is not None:
             faster = made is not None and since is not None and since >= made
-            if faster or (self._written is not None and self._written >= in_secret):
+            if faster or self._is_younger():
                 self._adopt()  # the kubelet was faster than the notice, or it mounted what was there already
         elif made is not None and any(moment is not None and moment >= made for moment in (since, self._written)):
             # Younger than the version, which may have come with it or after it: waiting would be as wrong as claiming.
@@ -141,13 +145,18 @@ class SecretFile(KeptSecret):
         first = self._holding.value is None
         if self._holding.read(found.value, self._now()) and not first:
             self._hurries_until = None
-            if self._holding.told and not self._several:
+            if self._holding.told and (not self._several or self._is_younger()):
                 self._adopt()
-            elif self._holding.version:
-                # Of a version that nobody told of, or of one of several: which, a later notice may say.
-                self._unknown()
+            elif self._in_secret is not None:
+                self._unknown()  # one of several, and mounted before the last of them was in the Secret
+            else:
+                self._adopt("")  # nobody told of it, or of several: a later notice may say which it is
         if first:
             self._changed_at = self._holding.changes
+
+    def _is_younger(self) -> bool:
+        """Tell whether the file was mounted after its Secret held the version that was told of."""
+        return self._in_secret is not None and self._written is not None and self._written >= self._in_secret
 
     def _unknown(self) -> None:
         """Forget which version is held, and wait on for what was told of."""
@@ -159,8 +168,9 @@ class SecretFile(KeptSecret):
     def _adopt(self, version: str | None = None) -> None:
         """The bytes that are held are those of the version that was told of, or of a given one."""
         self._holding.adopt(self._holding.told if version is None else version)
-        self._several = False
-        self._changed_at = self._holding.changes
+        self._several, self._in_secret = False, None
+        if version is None:
+            self._changed_at = self._holding.changes
 
     def _was_heard(self, notice: Notice) -> bool:
         """Tell whether a notice about a state of the Secret was acted upon, or one about a later state."""

@@ -65,13 +65,13 @@ class VaultSecret(KeptSecret):
         poll: float = 3600.0,
         first: float = 60.0,
         timeout: float = 20.0,
+        handler_timeout: float = 300.0,
         pace: Pace | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         host = urlsplit(client.vault_url).hostname or ""
         self._client, self._name, self._timeout = client, name, timeout
         self._made: datetime | None = None
-        self._surely_newer = False
         self._told_made: datetime | None = None
         self._held_back: tuple[str, datetime] | None = None
         super().__init__(
@@ -83,6 +83,7 @@ class VaultSecret(KeptSecret):
             jitter=jitter,
             poll=poll,
             first=first,
+            handler_timeout=handler_timeout,
             pace=pace,
             now=now,
         )
@@ -92,12 +93,6 @@ class VaultSecret(KeptSecret):
             return
         if self._made is not None and notice.event_time is not None and notice.event_time < self._made:
             return  # about a version that was made before the one that is held
-        # The vault counts in whole seconds: of one second nobody knows which came first.
-        self._surely_newer = (
-            self._made is not None
-            and notice.event_time is not None
-            and notice.event_time >= self._made + timedelta(seconds=1)
-        )
         now = self._now()
         planned = notice.instant("plannedTime")
         self._held_back = (notice.version, planned) if planned is not None and planned > now else None
@@ -126,9 +121,12 @@ class VaultSecret(KeptSecret):
         self._made = made
         told, told_at = held.told, held.told_at
         late = held.waited(now) > _LAGGING
-        if version != held.version or not told or (late and not self._surely_newer):
+        # The vault counts in whole seconds: of one second nobody knows which came first.
+        ahead = self._told_made - made if made is not None and self._told_made is not None else None
+        surely_newer = ahead is not None and ahead >= timedelta(seconds=1)
+        if version != held.version or not told or (late and not surely_newer):
             held.adopt(version)
-        passed = made is not None and self._told_made is not None and made >= self._told_made
+        passed = ahead is not None and ahead <= timedelta()
         if told_at is not None and not (version == told or passed or late):
             held.tell(told, told_at)  # newer than what was held, and not yet what was told of
 
