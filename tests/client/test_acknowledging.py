@@ -96,6 +96,14 @@ async def test_what_is_held_is_followed_from_one_version_to_the_next(broker: Ser
         await eventually(lambda: versions(broker) == ["v1", "v2"])
 
 
+async def test_a_certificate_is_followed_as_one(broker: ServiceBus) -> None:
+    async with acknowledger(broker) as told:
+        told.follow(Holding(version="v1"), object_type="certificate")
+        await eventually(lambda: said(broker))
+
+    assert json.loads(said(broker)[0].body)["subject"] == f"{VAULT}/certificate/{NAME}"
+
+
 class Broken:
     """Something of somebody else's that raises."""
 

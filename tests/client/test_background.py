@@ -1,15 +1,18 @@
 """Background: blocking programs use what is async."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from devstack import stack
-from keyvault_fanout import Background, Interest, NoValueYetError, SecretFile
+from keyvault_fanout import Background, Interest, NoValueYetError, Renewed, SecretFile, SecretValue
 from tests.client.conftest import Scene
 from tests.client.keeping import MARK, QUICK, Mount
 from tests.client.notices import refreshed
@@ -53,6 +56,60 @@ async def test_a_blocking_program_is_told_of_a_change_in_a_thread_that_may_block
 def test_what_fails_to_start_raises_in_the_program(tmp_path: Path) -> None:
     with Background() as background, pytest.raises(NoValueYetError, match="no such file"):
         background.enter(SecretFile(tmp_path / "nothing", first=0.1, pace=QUICK))
+
+
+def test_a_blocking_program_uses_a_pool_that_is_made_anew(tmp_path: Path) -> None:
+    mount = mounted(tmp_path)
+    made, closed = list[str](), list[str]()
+
+    def make(value: SecretValue) -> str:
+        made.append(value.text())
+        return value.text()
+
+    with Background() as background:
+        secret = background.enter(SecretFile(mount.file, poll=0.05, pace=QUICK))
+        pool = background.enter(Renewed(secret, make=make, close=closed.append))
+        with background.within(pool.use()) as old:
+            mount.project(f"{MARK}-2")
+            wait_until(lambda: len(made) == 2)
+            assert (old, closed) == (f"{MARK}-1", [])
+        wait_until(lambda: closed == [f"{MARK}-1"])
+        with background.within(pool.use()) as new:
+            assert new == f"{MARK}-2"
+
+    assert closed == [f"{MARK}-1", f"{MARK}-2"]
+
+
+def test_what_wants_to_be_called_in_the_loop_is() -> None:
+    with Background() as background:
+        loop = background.call(asyncio.get_running_loop)
+        assert loop.is_running()
+        with pytest.raises(ZeroDivisionError):
+            background.call(lambda: 1 // 0)
+
+
+def test_what_fails_to_close_raises_and_the_thread_ends_all_the_same() -> None:
+    @contextlib.asynccontextmanager
+    async def fails() -> AsyncIterator[None]:
+        yield
+        raise OSError("cannot be closed")
+
+    background = Background().__enter__()
+    background.enter(fails())
+    thread = background.call(threading.current_thread)
+    with pytest.raises(OSError, match="cannot be closed"):
+        background.__exit__(None, None, None)
+
+    assert not thread.is_alive()
+
+
+def wait_until(question: Callable[[], bool]) -> None:
+    """Wait for what another thread does. Raises TimeoutError where it does not come."""
+    for _ in range(1500):
+        if question():
+            return
+        time.sleep(0.01)
+    raise TimeoutError
 
 
 def test_outside_its_block_nothing_runs() -> None:

@@ -50,6 +50,30 @@ async def test_a_notice_reaches_those_who_care_and_is_completed(scene: Scene) ->
     assert other.versions == []
 
 
+async def test_a_notice_waits_for_the_first_handler(scene: Scene) -> None:
+    noted = Noted()
+    async with scene.listener() as listener:
+        await scene.tell(refreshed("v1"))
+        await held(scene)
+        listener.on(EVERYTHING, noted)
+        await noted.wait_for("v1")
+        await gone(scene)
+
+
+async def test_a_notice_that_nobody_was_there_for_is_given_back_at_the_end(scene: Scene) -> None:
+    async with scene.listener(grace=60):
+        await scene.tell(refreshed("v1"))
+        await held(scene)
+
+    (message,) = scene.broker.messages(PATH)
+    assert not message.lock
+
+
+async def held(scene: Scene) -> None:
+    """Return once a listener has the one message."""
+    await eventually(lambda: any(message.lock for message in scene.broker.messages(PATH)))
+
+
 async def test_a_notice_is_completed_only_after_its_handler_returned(scene: Scene) -> None:
     entered, goes_on = asyncio.Event(), asyncio.Event()
 

@@ -1,9 +1,11 @@
 """Renewed: one thing made of the newest value, swapped while others use it."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -89,7 +91,7 @@ async def test_one_that_cannot_be_made_leaves_the_old_one_in_use_and_is_tried_ag
     factory = Factory(refused={f"{MARK}-2"})
     async with kept(mount) as secret, Renewed(secret, make=factory.make, close=factory.close) as renewed:
         mount.project(f"{MARK}-2")
-        await eventually(lambda: secret.health().failing)
+        await eventually(lambda: renewed.problem and secret.health().failing)
         async with renewed.use() as still:
             assert (still.of, still.closed) == (f"{MARK}-1", False)
         factory.refused.clear()
@@ -180,6 +182,7 @@ async def test_a_value_that_changed_while_it_was_made_of_has_no_version_of_the_n
 
 async def test_one_that_takes_too_long_to_make_is_named_and_holds_up_no_other_handler(mount: Mount) -> None:
     hangs, factory, seen = asyncio.Event(), Factory(), list[str]()
+    now = [datetime(2026, 11, 27, tzinfo=UTC)]
 
     async def make(value: SecretValue) -> Pool:
         if value.text() == f"{MARK}-2" and not hangs.is_set():
@@ -188,12 +191,14 @@ async def test_one_that_takes_too_long_to_make_is_named_and_holds_up_no_other_ha
         return await factory.make(value)
 
     async with (
-        kept(mount, handler_timeout=0.5) as secret,
+        kept(mount, handler_timeout=0.5, now=lambda: now[0]) as secret,
         Renewed(secret, make=make, close=factory.close) as renewed,
     ):
         secret.on_change(lambda value: seen.append(value.text()))
         mount.project(f"{MARK}-2")
         await hangs.wait()
+        assert secret.health().failing == "", "it may take a while to make one"
+        now[0] += timedelta(seconds=10)
         assert "Renewed" in secret.health().failing
         await eventually(lambda: seen == [f"{MARK}-2"])
         await eventually(lambda: len(factory.made) == 2)
@@ -261,6 +266,61 @@ async def test_a_blocking_factory_will_do(mount: Mount) -> None:
     ):
         assert thing == f"{MARK}-1"
     assert closed == [f"{MARK}-1"]
+
+
+async def test_a_close_that_hangs_holds_up_neither_the_new_one_nor_the_end(
+    mount: Mount, caplog: pytest.LogCaptureFixture
+) -> None:
+    factory, hung = Factory(), list[str]()
+
+    async def close(pool: Pool) -> None:
+        hung.append(pool.of)
+        await asyncio.Event().wait()
+
+    async with kept(mount) as secret, Renewed(secret, make=factory.make, close=close, close_timeout=0.05):
+        mount.project(f"{MARK}-2")
+        await eventually(lambda: hung == [f"{MARK}-1"])
+
+    assert hung == [f"{MARK}-1", f"{MARK}-2"]
+    assert caplog.text.count("did not close: TimeoutError") == 2
+
+
+async def test_a_handler_that_does_not_let_itself_be_cancelled_holds_up_no_end(
+    mount: Mount, caplog: pytest.LogCaptureFixture
+) -> None:
+    began, let_go = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(_: SecretValue) -> None:
+        while not let_go.is_set():
+            began.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+
+    async with kept(mount) as secret:
+        secret.on_change(stubborn)
+        mount.project(f"{MARK}-2")
+        await began.wait()
+    let_go.set()
+
+    assert "a handler does not end; it is left" in caplog.text
+
+
+async def test_make_and_close_may_be_of_different_colours(mount: Mount) -> None:
+    """`mypy --strict` reads this, too: what is used has the type that was made."""
+    factory, closed = Factory(), list[Pool]()
+    async with (
+        kept(mount) as secret,
+        Renewed(secret, make=factory.make, close=closed.append) as made_async,
+        Renewed(secret, make=SecretValue.text, close=close_text) as made_blocking,
+        made_async.use() as pool,
+        made_blocking.use() as text,
+    ):
+        assert (pool.of, text.upper()) == (f"{MARK}-1", f"{MARK}-1".upper())
+    assert closed == [pool]
+
+
+async def close_text(_: str) -> None:
+    """Close nothing."""
 
 
 async def test_it_is_used_within_its_block_only(mount: Mount) -> None:

@@ -102,7 +102,7 @@ class Acknowledger:
         self._grace = grace
         self._uses: dict[str, _Use] = {}
         self._due: dict[str, float] = {}
-        self._followed: list[Held] = []
+        self._followed: list[tuple[Held, str]] = []
         self._woken, self._closing = asyncio.Event(), asyncio.Event()
         self._error = self._broken = ""
         self._task: asyncio.Task[None] | None = None
@@ -121,9 +121,12 @@ class Acknowledger:
             self._due[use.subject] = 0.0
             self._woken.set()
 
-    def follow(self, held: Held) -> None:
-        """Say so of what is held, now and whenever that is another version; nothing until a version is known."""
-        self._followed.append(held)
+    def follow(self, held: Held, *, object_type: str = "secret") -> None:
+        """Say so of what is held, now and whenever that is another version; nothing until a version is known.
+
+        `object_type` is `secret`, `key` or `certificate`, as in the notices about it.
+        """
+        self._followed.append((held, object_type))
         self._woken.set()
 
     async def start(self) -> None:
@@ -185,14 +188,14 @@ class Acknowledger:
     def _look(self) -> None:
         """Ask what is followed. It may be somebody else's code: what raises is passed over, and named."""
         broken = ""
-        for held in self._followed:
+        for held, object_type in self._followed:
             try:
                 vault, name, version = held.vault, held.object, held.version
             except Exception as error:  # noqa: BLE001 - an instance must not seem to be gone
                 broken = f"{type(held).__qualname__} cannot be asked: {describe(error)}"
                 continue
             if vault and name and version:
-                self.using(vault, name, version)
+                self.using(vault, name, version, object_type=object_type)
         if broken and not self._broken:
             _log.error("a version in use is not known: %s", broken)
         self._broken = broken

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _GOODBYE = 15.0
@@ -21,6 +22,9 @@ class Background:
             listener = background.enter(Listener(bus, topic="keyvault-changes", subscription="app"))
             password = background.enter(SecretFile("/mnt/secrets/password", listener=listener, interest=mine))
             connect(password.current().text())
+            pool = background.enter(Renewed(password, make=connect, close=disconnect))
+            with background.within(pool.use()) as connections:
+                ...
 
     `current()` and `health()` may be called from any thread, and blocking handlers run in threads of their own. The end
     of the block closes what was entered, the last first, for 15 seconds at most. A process that forks makes one
@@ -34,6 +38,25 @@ class Background:
     def enter(self, opened: AbstractAsyncContextManager[T]) -> T:
         """Enter an async context manager and return what that gives. Raises what it raises."""
         return self.run(self._stack.enter_async_context(opened))
+
+    @contextlib.contextmanager
+    def within(self, opened: AbstractAsyncContextManager[T]) -> Iterator[T]:
+        """Hold an async context manager for a `with` block of this thread, such as `pool.use()` of a `Renewed`."""
+        stack = contextlib.AsyncExitStack()
+        given = self.run(stack.enter_async_context(opened))
+        try:
+            yield given
+        finally:
+            if self._loop is not None:  # who ends everything meanwhile has closed it
+                self.run(stack.aclose())
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something in the loop that wants to be called there, such as `Acknowledger.using`. It must not block."""
+
+        async def called() -> T:
+            return function(*args, **kwargs)
+
+        return self.run(called())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for something async, and return what it returns. Not to be called by what runs in this loop itself."""
@@ -55,9 +78,11 @@ class Background:
         if loop is None:
             return
         closing = asyncio.run_coroutine_threadsafe(self._stack.aclose(), loop)
-        with contextlib.suppress(TimeoutError):
-            closing.result(_GOODBYE)
-        loop.call_soon_threadsafe(loop.stop)
-        self._thread.join(_GOODBYE)
-        if not self._thread.is_alive():
-            loop.close()
+        try:
+            with contextlib.suppress(TimeoutError):
+                closing.result(_GOODBYE)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join(_GOODBYE)
+            if not self._thread.is_alive():
+                loop.close()

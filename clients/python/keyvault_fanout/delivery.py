@@ -3,6 +3,7 @@
 no notice at all, or a malformed one    dead letter, with the reason
 an unknown type, a newer version        completed
 a notice that nobody cares about        completed
+a notice while there is no handler      held until there is one
 every handler returned                  completed
 a handler raised, or took too long      abandoned after a growing pause; after `attempts` deliveries a dead letter
 """
@@ -34,6 +35,9 @@ _HOPELESS = {
     Reason.MALFORMED: "a field that this type requires is missing or wrong",
 }
 _GOODBYE = 2.0
+_LOOK = 0.1
+"""Seconds between two looks whether there is a handler at all."""
+
 HANDLER_FAILED = "handler-failed"
 
 
@@ -57,14 +61,15 @@ class Delivery:
         if isinstance(found, Foreign):
             await self._skip(receiver, message, found)
             return
-        handlers = [handler for interest, handler in tuple(self.handlers) if interest.matches(found)]
-        if not handlers:
+        if self.handlers and not self._who_cares(found):
             await receiver.complete_message(message)
             return
         attempt = (message.delivery_count or 0) + 1
         async with locked(receiver, message):
             try:
-                failure = await self._act(handlers, found)
+                while not self.handlers:  # noqa: ASYNC110 - a handler may be named from any thread
+                    await asyncio.sleep(_LOOK)
+                failure = await self._act(self._who_cares(found), found)
             except asyncio.CancelledError:
                 await _give_back(receiver, message)
                 raise
@@ -77,6 +82,9 @@ class Delivery:
         else:
             _log.error("notice %s is given up after %d deliveries: %s", found.id, attempt, failure)
             await receiver.dead_letter_message(message, reason=HANDLER_FAILED, error_description=failure)
+
+    def _who_cares(self, notice: Notice) -> list[Handler]:
+        return [handler for interest, handler in tuple(self.handlers) if interest.matches(notice)]
 
     async def _act(self, handlers: Sequence[Handler], notice: Notice) -> str:
         """Call all of them, one after another, and return what failed: names, never an error's own text."""

@@ -16,7 +16,7 @@ class Freshness:
     `version` is the one that is held, empty where it is not known; `told` one that a notice spoke of and that is not
     here yet. `checked` is when the value was last read, `since` when it last changed; both are None before the first.
     `stale` says that there is no value, or that it is known or suspected to be an old one, and `reason` why. `failing`
-    names a handler that was not told of the newest value yet.
+    names a handler that failed with the newest value, or has not returned within ten seconds.
     """
 
     stale: bool

@@ -22,6 +22,12 @@ from keyvault_fanout.value import SecretValue
 
 _log = logging.getLogger("keyvault_fanout")
 
+_PATIENCE = 10.0
+"""Seconds after which a handler that has not returned is named in `health()`: a new pool takes a while."""
+
+_GOODBYE = 3.0
+"""Seconds in which what runs has to end once it is cancelled."""
+
 Changed = Callable[[SecretValue], Awaitable[object] | object]
 """Is given a new value; async, or blocking in a thread of its own. It may be called twice with the same."""
 
@@ -144,7 +150,9 @@ class KeptSecret(ABC):
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, stuck = await asyncio.wait(tasks, timeout=_GOODBYE) if tasks else ((), ())
+        if stuck:
+            _log.warning("%s: a handler does not end; it is left", self._about)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -220,8 +228,10 @@ class KeptSecret(ABC):
             failures = failures + 1 if await self._hand_on() else 0
 
     def _untold(self) -> str:
-        """Name a handler that has not returned yet since the newest value came."""
-        changes = self._holding.changes
+        """Name a handler that has not returned yet although the newest value has been here for a while."""
+        changes, since = self._holding.changes, self._holding.since
+        if since is None or (self._now() - since).total_seconds() < _PATIENCE:
+            return ""
         return next((name_of(handler) for handler, seen in tuple(self._handlers.items()) if seen < changes), "")
 
     async def _hand_on(self) -> bool:

@@ -96,7 +96,8 @@ class Listener:
     def on(self, interest: Interest, handler: Handler) -> None:
         """Call a handler, async or blocking, for every notice of this interest, from the next message on.
 
-        Handlers that must not miss one are named before the listener is started. May be called from any thread.
+        A notice waits for the first handler; further ones that must not miss it are named before the listener is
+        started. May be called from any thread.
         """
         self._handlers.append((interest, handler))
 
@@ -139,7 +140,7 @@ class Listener:
         self._closing.set()
         if task is None:
             return
-        if self._delivering:
+        if self._delivering and self._handlers:
             await asyncio.wait({task}, timeout=self._grace)
         task.cancel()
         # The SDK says goodbye to the service, which may not answer.

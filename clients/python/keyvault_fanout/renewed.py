@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, overload
 
 from keyvault_fanout.calling import call, describe
 from keyvault_fanout.kept import KeptSecret
@@ -33,8 +33,32 @@ class Renewed(Generic[T]):
 
     `make` returns a new one that works: it should try the value, because where it raises, the old thing stays in use
     and `make` is tried again, at the secret's pace (`problem` says why). The old thing is closed
-    when its last user has left, or `grace` seconds after the new one was there. Both may be async or blocking.
+    when its last user has left, or `grace` seconds after the new one was there. Each may be async or blocking, and
+    `close` is left alone after `close_timeout` seconds.
     """
+
+    # One for each pair of colours, because no checker finds T in `Awaitable[T] | T`.
+    @overload
+    def __init__(
+        self,
+        secret: KeptSecret,
+        *,
+        make: Callable[[SecretValue], Awaitable[T]],
+        close: Callable[[T], Awaitable[object] | object],
+        grace: float = ...,
+        close_timeout: float = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        secret: KeptSecret,
+        *,
+        make: Callable[[SecretValue], T],
+        close: Callable[[T], Awaitable[object] | object],
+        grace: float = ...,
+        close_timeout: float = ...,
+    ) -> None: ...
 
     def __init__(
         self,
@@ -43,9 +67,11 @@ class Renewed(Generic[T]):
         make: Callable[[SecretValue], Awaitable[T] | T],
         close: Callable[[T], Awaitable[object] | object],
         grace: float = 30.0,
+        close_timeout: float = 10.0,
     ) -> None:
         self._secret = secret
-        self._make, self._close, self._grace = make, close, grace
+        self._make, self._close = make, close
+        self._grace, self._close_timeout = grace, close_timeout
         self._made: _Made[T] | None = None
         self._used: SecretValue | None = None
         self._version = ""
@@ -171,6 +197,7 @@ class Renewed(Generic[T]):
                     made.left.clear()
                     await made.left.wait()
         try:
-            await call(self._close, made.thing)
+            async with asyncio.timeout(self._close_timeout):
+                await call(self._close, made.thing)
         except Exception as error:  # noqa: BLE001 - the new one is in use
             _log.warning("what was made of an old value did not close: %s", describe(error))
