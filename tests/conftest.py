@@ -1,10 +1,12 @@
 """How tests are shared among processes: by file, and what speaks to one real server goes to one process.
 
-And how many inputs a test makes up that says nothing about it.
+And how many inputs a test makes up that says nothing about it; and no test reads the machine's trust store.
 """
 
 import contextlib
+import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,10 @@ from tests.generated import generated
 
 settings.register_profile("tests", generated())
 settings.load_profile("tests")
+
+os.environ.setdefault("SSL_CERT_FILE", str(Path(__file__).with_name("no-such-file")))  # noqa: TID251 - OpenSSL's
+"""Nothing here speaks to a server whose certificate a public authority signed. Reading all of those takes 45 ms for
+each client of Kubernetes' SDK, of which there are a thousand; OpenSSL passes over a file that is not there."""
 
 _ONE_SERVER = "tests/contract/cluster/"
 """A start of kube-apiserver takes 3 s of two cores and 300 MB, and its collections belong to one test at a time."""

@@ -1,7 +1,6 @@
 """`KubernetesApi`: the server as tests and the stack hold it, with a view of its state in process."""
 
 import base64
-import copy
 import json
 import ssl
 from collections.abc import Sequence
@@ -89,18 +88,18 @@ class KubernetesApi(Transport):
         current = self._store.get(key_of(address))
         if current is None:
             metadata.pop("resourceVersion", None)
-            return copy.deepcopy(self._registry.create(address, manifest, write))
+            return documents.copied(self._registry.create(address, manifest, write))
         metadata |= {"resourceVersion": current["metadata"]["resourceVersion"], "uid": current["metadata"]["uid"]}
-        return copy.deepcopy(self._registry.replace(address, manifest, write))
+        return documents.copied(self._registry.replace(address, manifest, write))
 
     def get(self, plural: str, namespace: str, name: str) -> Document | None:
         """Return a copy of an object, or None. `namespace` is "" for what is cluster-scoped."""
-        return copy.deepcopy(self._store.get(key_of(_address(plural, namespace, name))))
+        return documents.copied(self._store.get(key_of(_address(plural, namespace, name))))
 
     def list(self, plural: str, namespace: str | None = None) -> Documents:
         """Return copies of a collection's objects, sorted by namespace and name."""
         collection = self._store.collection(resources.of_plural(plural).qualified)
-        return [copy.deepcopy(found) for key, found in collection.items() if namespace in (None, key.namespace)]
+        return [documents.copied(found) for key, found in collection.items() if namespace in (None, key.namespace)]
 
     def delete(self, plural: str, namespace: str, name: str) -> None:
         """Remove an object, whatever protects it. Raises ApiError 404."""
@@ -108,7 +107,7 @@ class KubernetesApi(Transport):
 
     def history_of(self, plural: str, namespace: str, name: str) -> Documents:
         """Return every state that an object of that name has had since the last `clear()`, oldest first."""
-        return copy.deepcopy(self._store.states(key_of(_address(plural, namespace, name))))
+        return documents.copied(self._store.states(key_of(_address(plural, namespace, name))))
 
     def clear(self) -> None:
         """Remove every object, planned failure and history; resourceVersions go on counting."""

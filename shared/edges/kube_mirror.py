@@ -36,9 +36,6 @@ _SILENCE = 45.0
 _REOPENING = 1.0
 """Seconds that an event waits for a watch that is just being opened again."""
 
-_SETTLING = 0.25
-"""Seconds that an event waits for a change that the server counts and the watch has not brought yet."""
-
 _IDLE = 3600.0
 """Seconds without an event after which the watch ends. The next event lists anew."""
 
@@ -52,7 +49,8 @@ _NUMBER = re.compile(r"[1-9][0-9]*")
 class Mirror(Generic[V]):
     """The declarations of one kind in one cluster, by the names that they mention (`NameIndex`).
 
-    `names` gives them; None for a declaration that may mention any.
+    `names` gives them; None for a declaration that may mention any. `settling` is how many seconds an event waits for a
+    change that the server counts and the watch has not brought yet.
     """
 
     def __init__(
@@ -61,8 +59,10 @@ class Mirror(Generic[V]):
         names: Callable[[V], Iterable[str] | None],
         *,
         clock: Callable[[], float] = time.monotonic,
+        settling: float = 0.25,
     ) -> None:
         self.listing = listing
+        self._settling = settling
         self._names = names
         self._clock = clock
         self._index = NameIndex[V]()
@@ -137,7 +137,7 @@ class Mirror(Generic[V]):
             return True
         number, version = len(page.items) + page.remaining, page.version
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLING):
+            async with asyncio.timeout(self._settling):
                 while not self._has_come_to(version, number):
                     self._moved.clear()
                     await self._moved.wait()

@@ -19,13 +19,13 @@ FOR_ASKING = [right for right in but_watches(RULES) if right not in FOR_THE_STAT
 
 @pytest_asyncio.fixture(scope="module")
 async def playing() -> AsyncIterator[Scene]:
-    """The scene of this module: an app that follows SecretSyncs, and looks once, a second after it asked."""
+    """The scene of this module: an app that follows SecretSyncs, and looks once, 2 s after it asked."""
     async with scenes.play(
         BINDINGS="csi,secret-sync",
         RESTART_WORKLOADS="off",
         NUDGE_PODS="off",
-        CHECK_DELAY_SECONDS="1",
-        CHECK_LIMIT_SECONDS="1",
+        CHECK_DELAY_SECONDS="2",
+        CHECK_LIMIT_SECONDS="2",
     ) as scene:
         yield scene
 

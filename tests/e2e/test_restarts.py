@@ -18,8 +18,8 @@ RECORD = "keyvault-fanout.dev/restarted-for"
 
 @pytest_asyncio.fixture(scope="module")
 async def playing() -> AsyncIterator[Scene]:
-    """The scene of this module: an app that restarts a second after a change."""
-    async with scenes.play(RESTART_WINDOW_SECONDS="1") as scene:
+    """The scene of this module: an app that restarts three seconds after a change."""
+    async with scenes.play(RESTART_WINDOW_SECONDS="3") as scene:
         yield scene
 
 

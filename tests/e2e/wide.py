@@ -13,7 +13,7 @@ from devstack.host import start_process
 from devstack.kubernetes import Identity, KubernetesApi, everything
 from tests.e2e.scene import AheadClock, Scene
 
-TIMEOUT = 1.5
+TIMEOUT = 5.0
 """Seconds that the app gives each of the clusters to answer."""
 
 

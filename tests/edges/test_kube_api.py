@@ -201,7 +201,7 @@ async def test_no_more_requests_are_under_way_than_allowed(api: KubernetesApi, w
     """A burst of events must not look like an attack to the API server."""
     api.apply(seed.synced_secret("old"))
     kube = way.open(api.url, concurrency=3)
-    api.faults.plan(only("secrets"), Fault(delay=0.2), times=3)
+    api.faults.plan(only("secrets"), Fault(delay=2), times=3)
     calls = [asyncio.create_task(kube.get(SECRET)) for _ in range(10)]
     while len(api.requests) < 3:  # noqa: ASYNC110 - the API tells nobody of a request
         await asyncio.sleep(0.01)

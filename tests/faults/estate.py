@@ -27,7 +27,7 @@ OTHER_CLASS = "other-class"
 LOCK = 60.0
 """Seconds that a job is locked; Azure's default, and the stack's."""
 
-PACE = {"RETRY_DELAY_SECONDS": "20", "TOPIC_TIMEOUT_SECONDS": "3", "VAULT_TIMEOUT_SECONDS": "2"}
+PACE = {"RETRY_DELAY_SECONDS": "20", "TOPIC_TIMEOUT_SECONDS": "6", "VAULT_TIMEOUT_SECONDS": "4"}
 """What waits long enough that nothing is tried again before a test moves the clock, and fails soon."""
 
 
@@ -187,7 +187,7 @@ async def play(*, alone: bool = False, **changes: str) -> AsyncIterator[Estate]:
         path = running.folder / "other.yaml"
         path.write_text(yaml.safe_dump(cluster.kubeconfig(owner.token, ca_pem=running.authority.ca_pem)))
         (first,) = json.loads(running.environment["CLUSTERS"])
-        clusters = [first | {"timeoutSeconds": 2}]
+        clusters = [first | {"timeoutSeconds": 4}]
         clusters += [] if alone else [{"name": OTHER_CLUSTER, "kubeconfig": str(path), "timeoutSeconds": 5}]
         listed = f"{running.environment['KEY_VAULTS']},{OTHER_VAULT}={vault.url}"
         environment = {

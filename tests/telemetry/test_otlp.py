@@ -23,7 +23,7 @@ def exporting_to(url: str) -> dict[str, str]:
     """Return the settings of an app that exports soon."""
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": url,
-        "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "5",
         "OTEL_SERVICE_NAME": "kvf-test",
         "OTEL_METRIC_EXPORT_INTERVAL": "200",
         "OTEL_BSP_SCHEDULE_DELAY": "100",
