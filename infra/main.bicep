@@ -86,6 +86,9 @@ param expiryDays int = 14
 @description('Seconds that a rotation may take to reach a Secret before an alert is raised.')
 param refreshSeconds int = 60
 
+@description('Seconds without any event before an alert is raised. The app remembers two days, so the default never does: for vaults in which something is rotated every day, say 129600.')
+param silenceSeconds int = 172800
+
 @description('Whether the app serves the live page (docs/live.md), to who has its function key. Everybody else looks with fanout live.')
 param livePage bool = false
 
@@ -160,6 +163,7 @@ module alerts 'telemetry/alerts.bicep' = if (createAlerts) {
     location: location
     expiryDays: expiryDays
     refreshSeconds: refreshSeconds
+    silenceSeconds: silenceSeconds
   }
 }
 

@@ -5,6 +5,7 @@ Objects, namespaces and Secrets are named in the log and in spans; of objects al
 setting METRICS_OBJECT_NAMES asks for it. What each metric is, is said in `metric`.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -42,21 +43,25 @@ def _spread(one: Metric) -> metrics.Histogram:
 
 
 class _Gauge:
-    """A gauge that is exported once for each time that it was set.
+    """A gauge that is exported a few times for each time that it was set: one export may fail, and none is enough.
 
     The SDK's own repeats its last value for as long as the process lives, on every instance that ever swept.
     """
 
     def __init__(self, one: Metric) -> None:
-        self._set: dict[tuple[tuple[str, str], ...], float] = {}
-        _meter.create_observable_gauge(one.name, [self._drain], unit=one.unit, description=one.meaning)
+        self._set: dict[tuple[tuple[str, str], ...], tuple[float, int]] = {}
+        self._lock = threading.Lock()  # a thread of the SDK's exports
+        _meter.create_observable_gauge(one.name, [self._observed], unit=one.unit, description=one.meaning)
 
     def set(self, value: float, labels: Labels | None = None) -> None:
-        self._set[tuple((labels or {}).items())] = value
+        with self._lock:
+            self._set[tuple((labels or {}).items())] = (value, metric.REPEATS)
 
-    def _drain(self, _options: CallbackOptions) -> Iterable[Observation]:
-        drained, self._set = self._set, {}
-        return [Observation(value, dict(labels)) for labels, value in drained.items()]
+    def _observed(self, _options: CallbackOptions) -> Iterable[Observation]:
+        with self._lock:
+            now = self._set
+            self._set = {labels: (value, left - 1) for labels, (value, left) in now.items() if left > 1}
+        return [Observation(value, dict(labels)) for labels, (value, _) in now.items()]
 
 
 _counts = {one: _count(one) for one in metric.ALL if one.kind is Kind.COUNTER}

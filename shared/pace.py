@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+REMEMBERED = 172_800.0
+"""Seconds that the watch subscription keeps what was told, at least: how far back anybody can look."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:

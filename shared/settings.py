@@ -13,7 +13,7 @@ from shared import cluster_setting
 from shared.cluster_setting import ClusterSetting
 from shared.errors import SettingsError
 from shared.model import SecretValue
-from shared.pace import DEFAULT_PACE, Pace
+from shared.pace import DEFAULT_PACE, REMEMBERED, Pace
 
 NAMES = (
     "KEY_VAULTS",
@@ -135,7 +135,7 @@ class Settings:
             client_id=environ.get("AZURE_CLIENT_ID", "").strip(),
             nudging=_switch(environ, "NUDGE_PODS", default=True),
             pace=_pace(environ),
-            lookback=_seconds(environ, "SWEEP_LOOKBACK_SECONDS", default=86_400.0, low=600.0, high=172_800.0),
+            lookback=_seconds(environ, "SWEEP_LOOKBACK_SECONDS", default=86_400.0, low=600.0, high=REMEMBERED),
             heartbeat=_sweep(environ),
             deadline=_seconds(
                 environ, "EVENT_DEADLINE_SECONDS", default=25.0, low=1.5 * topic_timeout + 3.0, high=28.0
@@ -169,7 +169,7 @@ def _sweep(environ: Mapping[str, str]) -> float:
     schedule = _required(environ, "SWEEP_SCHEDULE", "a schedule of six fields, such as 0 */15 * * * *")
     if len(schedule.split()) != _SCHEDULE_FIELDS:
         raise SettingsError("SWEEP_SCHEDULE is wrong; expected a schedule of six fields, such as 0 */15 * * * *")
-    silence = _seconds(environ, "HEARTBEAT_SECONDS", default=0.0, low=0.0, high=2_592_000.0)
+    silence = _seconds(environ, "HEARTBEAT_SECONDS", default=0.0, low=0.0, high=REMEMBERED)
     if silence and not environ.get("WATCH_SUBSCRIPTION", "").strip():
         raise SettingsError("HEARTBEAT_SECONDS needs WATCH_SUBSCRIPTION; without it nobody hears whether events come")
     return silence

@@ -21,6 +21,7 @@ from shared.model import Target, VaultObject
 from shared.neighbours import Limits, ListedVault, Neighbours
 from shared.notice import ChangeNotice
 from shared.observed import ListedObject, SecretState
+from shared.pace import REMEMBERED
 from shared.ports import Cluster, Heard
 from shared.reason import Reason
 from shared.sweep import Swept
@@ -170,8 +171,7 @@ class Sweeper:
         if heard is not None:
             swept.missed = [one.object for one in untold]
             measure.missed(swept.missed, self._neighbours.vaults)
-            if heard.newest is not None:
-                measure.silence(_age(heard.newest, began))
+            measure.silence(_age(heard.newest, began) if heard.newest is not None else REMEMBERED)
         notices = [self._notice(self._neighbours.vaults[one.object.vault], one) for one in untold]
         try:
             if notices:

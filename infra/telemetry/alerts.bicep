@@ -15,7 +15,10 @@ param expiryDays int = 14
 @description('Seconds that a rotation may take to reach a Secret.')
 param refreshSeconds int = 60
 
-// {expiryDays} and {refreshSeconds} stand in their queries for the parameters. Terraform reads the same file.
+@description('Seconds without any event. The app remembers two days, so the default never raises an alert: for vaults in which something is rotated every day, say 129600.')
+param silenceSeconds int = 172800
+
+// {expiryDays}, {refreshSeconds} and {silenceSeconds} stand in their queries for the parameters. Terraform reads the same file.
 var rules = loadJsonContent('alerts.json')
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
@@ -38,7 +41,7 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2021-08-01' = [for rule 
     criteria: {
       allOf: [
         {
-          query: replace(replace(join(rule.query, '\n'), '{expiryDays}', string(expiryDays)), '{refreshSeconds}', string(refreshSeconds))
+          query: replace(replace(replace(join(rule.query, '\n'), '{expiryDays}', string(expiryDays)), '{refreshSeconds}', string(refreshSeconds)), '{silenceSeconds}', string(silenceSeconds))
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 0

@@ -21,8 +21,11 @@ resource "azurerm_monitor_scheduled_query_rules_alert_v2" "this" {
 
   criteria {
     query = replace(
-      replace(join("\n", each.value.query), "{expiryDays}", tostring(var.expiry_days)),
-      "{refreshSeconds}", tostring(var.refresh_seconds)
+      replace(
+        replace(join("\n", each.value.query), "{expiryDays}", tostring(var.expiry_days)),
+        "{refreshSeconds}", tostring(var.refresh_seconds)
+      ),
+      "{silenceSeconds}", tostring(var.silence_seconds)
     )
     time_aggregation_method = "Count"
     operator                = "GreaterThan"

@@ -169,6 +169,12 @@ variable "refresh_seconds" {
   default     = 60
 }
 
+variable "silence_seconds" {
+  description = "Seconds without any event before an alert is raised. The app remembers two days, so the default never does: for vaults in which something is rotated every day, say 129600."
+  type        = number
+  default     = 172800
+}
+
 variable "live_page" {
   description = "Whether the app serves the live page (docs/live.md), to who has its function key. Everybody else looks with fanout live."
   type        = bool

@@ -234,7 +234,7 @@ def test_the_placeholders_of_the_alerts_are_replaced_in_both() -> None:
     text = (bicep.FOLDER / "telemetry" / "alerts.json").read_text(encoding="utf-8")
     placeholders = set(re.findall(r"\{(\w+)\}", text))
 
-    assert placeholders == {"expiryDays", "refreshSeconds"}
+    assert placeholders == {"expiryDays", "refreshSeconds", "silenceSeconds"}
     for code in (bicep.read(bicep.FOLDER / "telemetry" / "alerts.bicep").text, hcl.code()):
         assert [name for name in placeholders if f"{{{name}}}" not in code] == []
 

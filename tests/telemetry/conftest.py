@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared import metric
 from tests.telemetry.recording import Recording
 from tests.telemetry.recording import recording as of_this_process
 
@@ -13,7 +14,8 @@ def recorded() -> Iterator[Recording]:
     """Record what the app traces and measures."""
     found = of_this_process()
     found.exporter.clear()
-    found.metrics()
+    for _ in range(metric.REPEATS):
+        found.metrics()
     found.on = True
     yield found
     found.on = False

@@ -1,7 +1,9 @@
 """The app in a process of its own sends traces and metrics to a receiver, over OTLP as over the network."""
 
+import asyncio
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 
@@ -94,3 +96,42 @@ def test_nothing_is_set_up_where_nobody_can_be_sent_to(
     assert trace.get_tracer_provider() is before
     assert said in caplog.text
     assert bool(said) == bool(caplog.text)
+
+
+PROGRAM = """
+import os
+from opentelemetry import metrics, trace
+from shared import exporting
+assert exporting.set_up(os.environ)
+with trace.get_tracer("t").start_as_current_span("a span"):
+    metrics.get_meter("t").create_counter("a.counter").add(1)
+"""
+
+
+async def run(**environ: str) -> tuple[set[str], set[str], dict[str, str]]:
+    """Let a process export as it ends, and return the names of spans and metrics that came, and who sent spans."""
+    async with Collector() as collector:
+        settings = exporting_to(collector.url) | {"OTEL_SERVICE_NAME": ""} | environ
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PROGRAM, env=stack.inherited() | settings, cwd=stack.APP
+        )
+        assert await running.wait() == 0
+    (sender,) = collector.resources or [{}]
+    return {one.name for one in collector.spans}, {one.name for one in collector.metrics}, sender
+
+
+async def test_what_the_environment_says_of_the_sender_counts() -> None:
+    named = "service.name=mine,service.instance.id=i1,deployment.environment=test"
+
+    spans, counted, sender = await run(OTEL_RESOURCE_ATTRIBUTES=named, WEBSITE_SITE_NAME="func-app")
+    _, _, unnamed = await run(WEBSITE_SITE_NAME="func-app")
+
+    assert (spans, counted) == ({"a span"}, {"a.counter"})
+    assert (sender["service.name"], sender["service.instance.id"]) == ("mine", "i1")
+    assert sender["deployment.environment"] == "test"
+    assert unnamed["service.name"] == "func-app"
+
+
+async def test_a_signal_that_is_not_wanted_is_not_sent() -> None:
+    assert (await run(OTEL_METRICS_EXPORTER="none"))[:2] == ({"a span"}, set())
+    assert (await run(OTEL_TRACES_EXPORTER="none"))[:2] == (set(), {"a.counter"})

@@ -44,13 +44,21 @@ async def test_the_silence_of_events_is_measured(recorded: Recording) -> None:
     assert numbers(recorded.metrics()[metric.SILENCE.name]) == [({}, 1200)]
 
 
-async def test_a_gauge_is_told_once_for_each_sweep(recorded: Recording) -> None:
-    """An instance that swept last week has nothing to say about today."""
+async def test_where_no_event_is_remembered_the_silence_is_as_long_as_the_memory(recorded: Recording) -> None:
+    """An app whose event subscription never worked is heard of, too."""
+    await build().sweep()
+
+    assert numbers(recorded.metrics()[metric.SILENCE.name]) == [({}, 172_800)]
+
+
+async def test_a_gauge_is_told_a_few_times_for_each_sweep(recorded: Recording) -> None:
+    """One export may fail; and an instance that swept last week has nothing to say about today."""
     world = build()
     await world.sweep()
 
-    assert metric.EXPIRED.name in recorded.metrics()
-    assert metric.EXPIRED.name not in recorded.metrics()
+    told = [metric.EXPIRED.name in recorded.metrics() for _ in range(metric.REPEATS + 1)]
+
+    assert told == [*[True] * metric.REPEATS, False]
 
 
 async def test_suspects_and_failures_of_a_sweep_are_counted(recorded: Recording) -> None:
