@@ -55,6 +55,21 @@ async def watch(place: Place, reach: BusReach, name: str) -> Sequence[Finding]:
     return [place.ok("watch", f"{name} can be looked through")]
 
 
+async def live(place: Place, reach: BusReach, name: str) -> Sequence[Finding]:
+    """Look at the subscription that the live page looks through, where there is one. Raises what it answers."""
+    if not name:
+        return []
+    await reach.subscription(name, most=1)
+    return [place.ok("live page", f"{name} can be looked through")]
+
+
+def fix_live(error: FanoutError) -> str:
+    """Return what mends a refused look for the live page."""
+    if error.reason is Reason.WATCH_NOT_FOUND:
+        return "Create the subscription that LIVE_SUBSCRIPTION names (docs/live.md), or leave the setting empty."
+    return remedy(error.reason)
+
+
 def fix_receiver(error: FanoutError) -> str:
     """Return what mends a refused look at the queue: it is another role than that for sending."""
     return _RECEIVER.get(error.reason, remedy(error.reason))

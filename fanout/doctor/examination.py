@@ -145,6 +145,7 @@ class Examination:
         return [
             tried(topic, "send", bus.topic(topic, reach)),
             tried(topic, "watch", bus.watch(topic, reach, setting.watch)),
+            tried(topic, "live page", bus.live(topic, reach, self.settings.live_subscription), fix=bus.fix_live),
             tried(queue, "send", bus.queue_send(queue, reach)),
             tried(queue, "receive", bus.queue_receive(queue, reach), fix=bus.fix_receiver),
             tried(queue, "duplicate detection", bus.made((topic, queue), setting, identity)),

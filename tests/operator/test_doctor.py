@@ -195,6 +195,17 @@ async def test_a_queue_and_a_topic_that_are_not_there_are_told_by_name(standing:
     assert found(said, "queue", "receive")["state"] == "failed"
 
 
+async def test_the_subscription_of_the_live_page_is_looked_through_where_there_is_one(standing: Standing) -> None:
+    without = await standing.run("doctor", "--json")
+    there = await standing.run("doctor", "--json", LIVE_SUBSCRIPTION=stack.LIVE)
+    missing = await standing.run("doctor", "--json", LIVE_SUBSCRIPTION="nothing")
+
+    assert [one for one in without.document["findings"] if one["check"] == "live page"] == []
+    assert found(there, "topic", "live page")["state"] == "ok"
+    assert (missing.code, found(missing, "topic", "live page")["state"]) == (1, "failed")
+    assert "LIVE_SUBSCRIPTION" in found(missing, "topic", "live page")["fix"]
+
+
 async def test_the_roles_for_sending_and_for_receiving_are_told_apart(standing: Standing) -> None:
     standing.stack.bus.faults.plan(
         lambda one: one.kind == "attach", Fault(condition="amqp:unauthorized-access"), times=None
