@@ -29,7 +29,8 @@ Applications say what they use by the client's Acknowledger, every ten minutes. 
 is taken from it. It is what they say, not a proof: an application that acknowledges nothing is not in the table.
 
 Exit codes: 0 somebody was heard of lately, and the last word of every instance is the newest version; 1 one said last
-that it uses another, nobody was heard of, or something could not be looked at; 2 usage or settings are wrong.
+that it uses another, nobody was heard of, an acknowledgement cannot be read, or something could not be looked at; 2
+usage or settings are wrong.
 """
 
 
@@ -87,7 +88,7 @@ class Run:
 
     async def do(self) -> None:
         """Ask the vault for the newest version, and look through the queue."""
-        heard: list[said.Said] = []
+        heard: list[said.Said | said.Unreadable] = []
         progress = Progress(sys.stderr)
         async with progress.during(lambda: f"{len(heard)} acknowledgements read"):
             async with opening.opened(self.settings, self.mapping) as app:
@@ -101,7 +102,7 @@ class Run:
         for error in self.errors:
             print(f"fanout: {error}", file=sys.stderr)
 
-    async def _listen(self, heard: list[said.Said]) -> None:
+    async def _listen(self, heard: list[said.Said | said.Unreadable]) -> None:
         setting, identity = self.settings.bus, None
         if setting.connection_string is None:
             client_id = setting.client_id or self.settings.client_id
@@ -114,7 +115,7 @@ class Run:
                 one = said.parse(body, at)
                 if one is None:
                     self.foreign += 1
-                elif one.about == about:
+                elif not one.about or roll.is_same(one.about, about):
                     heard.append(one)
                 if read >= _MOST:
                     self.errors.append(f"queue {self.queue}: {_MOST} messages or more; only the oldest were looked at")

@@ -40,6 +40,8 @@ def verdict(roll: Roll) -> str:
     silent = f"; {count[Use.SILENT]} were not heard of lately" if count[Use.SILENT] else ""
     if not roll.whole:
         return "not looked through to the end: nothing is known about the instances that were not read"
+    if roll.unreadable and not roll.behind:
+        return f"{roll.unreadable} acknowledgements cannot be read: nothing is known about who sent them{silent}"
     if not roll.newest:
         return f"the vault does not say which version is the newest{silent}"
     if roll.behind:
@@ -56,6 +58,7 @@ def as_json(roll: Roll) -> dict[str, Any]:
         "newest": roll.newest,
         "allNewest": roll.all_newest,
         "whole": roll.whole,
+        "unreadable": roll.unreadable,
         "instances": [
             {
                 "application": plain(one.said.application),

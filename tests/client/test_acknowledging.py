@@ -98,10 +98,46 @@ async def test_what_is_held_is_followed_from_one_version_to_the_next(broker: Ser
 
 async def test_a_certificate_is_followed_as_one(broker: ServiceBus) -> None:
     async with acknowledger(broker) as told:
-        told.follow(Holding(version="v1"), object_type="certificate")
+        told.follow(Holding(version="v1"), object_type="cert")
         await eventually(lambda: said(broker))
 
-    assert json.loads(said(broker)[0].body)["subject"] == f"{VAULT}/certificate/{NAME}"
+    assert json.loads(said(broker)[0].body)["subject"] == f"{VAULT}/cert/{NAME}"
+
+
+async def test_a_type_that_no_notice_has_is_refused(broker: ServiceBus) -> None:
+    told = acknowledger(broker)
+
+    with pytest.raises(ValueError, match="expected one of secret, key, cert"):
+        told.follow(Holding(), object_type="certificate")
+    with pytest.raises(ValueError, match="expected one of secret, key, cert"):
+        told.using(VAULT, NAME, "v1", object_type="certificate")
+
+
+async def test_two_things_that_hold_one_object_are_told_apart_and_said_once_each(broker: ServiceBus) -> None:
+    """Else the last one would speak for both, and again at every look."""
+    old, new = Holding(version="v1"), Holding(version="v2")
+    async with acknowledger(broker) as told:
+        told.follow(old)
+        told.follow(new)
+        await eventually(lambda: sorted(by_instance(broker)) == [("web-0", "v1"), ("web-0~2", "v2")])
+        new.version = "v3"
+        await eventually(lambda: len(said(broker)) > 2)
+
+    assert by_instance(broker) == [("web-0", "v1"), ("web-0~2", "v2"), ("web-0~2", "v3")]
+
+
+def by_instance(broker: ServiceBus) -> list[tuple[str, str]]:
+    """Return who said which version."""
+    every = [json.loads(message.body)["data"] for message in said(broker)]
+    return [(one["instance"], one["version"]) for one in every]
+
+
+async def test_two_acknowledgers_of_one_process_are_two_instances(broker: ServiceBus) -> None:
+    async with acknowledger(broker, instance="") as one, acknowledger(broker, instance="") as other:
+        one.using(VAULT, NAME, "v1")
+        other.using(VAULT, NAME, "v2")
+
+    assert len({instance for instance, _ in by_instance(broker)}) == 2
 
 
 class Broken:

@@ -1,6 +1,7 @@
 """`fanout acks` as an operator runs it: who uses what, whether the old version can be revoked, hostile messages."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from devstack.keyvault.refusals import Denial
 from devstack.servicebus.operations import Operation
 from fanout.acks import report, roll, said
 from fanout.acks.roll import Use
-from fanout.acks.said import Said
+from fanout.acks.said import Said, Unreadable
 from keyvault_fanout import Acknowledger, Bus
 from tests.operator.standing import OBJECT, Standing
 
@@ -109,21 +110,66 @@ async def test_what_is_no_acknowledgement_is_counted_and_moves_no_cursor(standin
         b"open sesame",
         b"[" * 5000,
         b"\xff\xfe",
-        b'{"type": "dev.keyvault-fanout.acknowledged.v2", "data": {}}',
-        body("v", application=""),
-        body("v", since="yesterday"),
-        body("v", application={"a": 1}),
-        body("v" * 70_000),
+        b'{"type": "com.example.other", "data": {}}',
+        b'{"type": ["dev.keyvault-fanout.acknowledged.v1"]}',
+        b"x" * 70_000,
+        body("v", object="other", application=""),
+        body("v", object="other"),
         body(version, "web\x1b[31m-0\n", since="9999-12-31T23:59:59Z"),
     )
 
     answer = await standing.run("acks", "--object", OBJECT)
 
     assert answer.code == 0
-    assert "8 messages of the queue acks are no acknowledgements" in answer.out
+    assert "6 messages of the queue acks are no acknowledgements" in answer.out
     assert "web?[31m-0?" in answer.out
     assert "\x1b" not in answer.out
     assert "9999-12" not in answer.out
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        b'{"type": "dev.keyvault-fanout.acknowledged.v2", "data": {}}',
+        body("v", application=""),
+        body("v", since="yesterday"),
+        body(""),
+        body("v", objectType="certificate"),
+        body("v" * 70_000),
+        b"",
+    ],
+    ids=["a newer version", "nobody's", "no time", "no version", "no type", "huge", "no bytes"],
+)
+async def test_an_acknowledgement_that_cannot_be_read_promises_nothing(standing: Standing, unreadable: bytes) -> None:
+    """It may be the word of somebody who uses the old version."""
+    await put(standing, body(standing.stack.vault.get(seed.OBJECT).version), unreadable)
+
+    answer = await standing.run("acks", "--object", OBJECT, "--json")
+
+    assert (answer.code, answer.document["allNewest"], answer.document["unreadable"]) == (1, False, 1)
+    assert answer.document["whole"] is True
+
+
+def test_what_cannot_be_read_is_said_unless_somebody_is_behind_anyway() -> None:
+    def verdict(*said_: Said | Unreadable) -> str:
+        return report.verdict(roll.call(ABOUT, "v2", said_, now=NOW, within=timedelta(minutes=30)))
+
+    assert "1 acknowledgements cannot be read" in verdict(heard("v2", "web-0"), Unreadable(about=ABOUT))
+    assert "do not revoke" in verdict(heard("v1", "web-0"), Unreadable())
+    assert "all 1 instances" in verdict(heard("v2", "web-0"), Unreadable(about="kv-demo/secret/other"))
+
+
+def test_a_certificate_and_its_secret_are_one_thing() -> None:
+    """Their versions have the same ids, and an application may say either."""
+    about = f"{stack.VAULT}/cert/www"
+    said_ = [
+        replace(heard("v2", "web-0"), about=about),
+        replace(heard("v1", "web-1"), about=f"{stack.VAULT}/secret/www"),
+    ]
+
+    for asked in (about, f"{stack.VAULT}/secret/www"):
+        assert roll.call(asked, "v2", said_, now=NOW, within=timedelta(minutes=30)).behind == 1
+    assert roll.call(f"{stack.VAULT}/key/www", "v2", said_, now=NOW, within=timedelta(minutes=30)).entries == []
 
 
 async def test_a_queue_or_a_vault_that_cannot_be_looked_at_is_an_error(standing: Standing) -> None:

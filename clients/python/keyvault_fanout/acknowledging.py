@@ -5,20 +5,20 @@ Nothing here may hold up or fail an application: what is said is sent in the bac
 
 import asyncio
 import contextlib
-import hashlib
-import json
+import itertools
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Protocol, Self
-from urllib.parse import quote
 
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 
+from keyvault_fanout.acknowledgement import Use, checked, compose
 from keyvault_fanout.bus import Bus, explain
 from keyvault_fanout.calling import describe
 from keyvault_fanout.kept import utc_now
@@ -26,8 +26,7 @@ from keyvault_fanout.pace import Pace
 
 _log = logging.getLogger("keyvault_fanout")
 
-TYPE = "dev.keyvault-fanout.acknowledged.v1"
-CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+_made = itertools.count(1)
 _GOODBYE = 3.0
 _LOOK = 1.0
 """Seconds between two looks at what is followed."""
@@ -55,19 +54,6 @@ class Held(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
-    vault: str
-    object_type: str
-    object: str
-    version: str
-    since: datetime
-
-    @property
-    def subject(self) -> str:
-        return f"{self.vault}/{self.object_type}/{self.object}"
-
-
 class Acknowledger:
     """Tells a queue which versions this instance uses.
 
@@ -79,7 +65,8 @@ class Acknowledger:
     `repeat` seconds while the block runs: an instance that is gone is told apart from one that is slow. A message lives
     for three times as long. It takes the role *Azure Service Bus Data Sender* on the queue. `instance` has to be
     unique within the application: by default the host's name, which in Kubernetes is the pod's, and the number of the
-    process, because several workers of one pod may use different versions.
+    process, because several workers of one pod may use different versions. So may several things of one process that
+    hold the same object: each that is followed is told apart, as `INSTANCE~2` and so on.
     """
 
     def __init__(
@@ -97,11 +84,11 @@ class Acknowledger:
         if not application:
             raise ValueError("expected the application's name")
         self._bus, self._queue = bus, queue
-        self._application, self._instance = application, instance or f"{socket.gethostname()}-{os.getpid()}"
+        self._application, self._instance = application, instance or _unique()
         self._repeat, self._pace, self._now = repeat, pace or Pace(), now
         self._grace = grace
-        self._uses: dict[str, _Use] = {}
-        self._due: dict[str, float] = {}
+        self._uses: dict[tuple[str, int], Use] = {}
+        self._due: dict[tuple[str, int], float] = {}
         self._followed: list[tuple[Held, str]] = []
         self._woken, self._closing = asyncio.Event(), asyncio.Event()
         self._error = self._broken = ""
@@ -113,20 +100,25 @@ class Acknowledger:
         return self._error or self._broken
 
     def using(self, vault: str, name: str, version: str, *, object_type: str = "secret") -> None:
-        """Say that this instance uses a version of an object from now on. Returns at once; call it in the loop."""
-        use = _Use(vault.lower(), object_type, name.lower(), version, self._now())
-        known = self._uses.get(use.subject)
-        if known is None or known.version != version:
-            self._uses[use.subject] = use
-            self._due[use.subject] = 0.0
+        """Say that this instance uses a version of an object from now on. Returns at once; call it in the loop.
+
+        `object_type` is `secret`, `key` or `cert`; another one raises `ValueError`. What is followed says so by itself.
+        """
+        self._say(Use(vault.lower(), checked(object_type), name.lower(), version, self._now()))
+
+    def _say(self, use: Use) -> None:
+        known = self._uses.get(use.key)
+        if known is None or known.version != use.version:
+            self._uses[use.key] = use
+            self._due[use.key] = 0.0
             self._woken.set()
 
     def follow(self, held: Held, *, object_type: str = "secret") -> None:
         """Say so of what is held, now and whenever that is another version; nothing until a version is known.
 
-        `object_type` is `secret`, `key` or `certificate`, as in the notices about it.
+        `object_type` is `secret`, `key` or `cert`, as in the notices about it; another one raises `ValueError`.
         """
-        self._followed.append((held, object_type))
+        self._followed.append((held, checked(object_type)))
         self._woken.set()
 
     async def start(self) -> None:
@@ -187,64 +179,41 @@ class Acknowledger:
 
     def _look(self) -> None:
         """Ask what is followed. It may be somebody else's code: what raises is passed over, and named."""
-        broken = ""
+        broken, parts = "", Counter[str]()
         for held, object_type in self._followed:
             try:
                 vault, name, version = held.vault, held.object, held.version
             except Exception as error:  # noqa: BLE001 - an instance must not seem to be gone
                 broken = f"{type(held).__qualname__} cannot be asked: {describe(error)}"
                 continue
-            if vault and name and version:
-                self.using(vault, name, version, object_type=object_type)
+            if vault and name:
+                use = Use(vault.lower(), object_type, name.lower(), version, self._now())
+                parts[use.subject] += 1
+                if version:
+                    self._say(replace(use, part=parts[use.subject] - 1))
         if broken and not self._broken:
             _log.error("a version in use is not known: %s", broken)
         self._broken = broken
 
-    def _unsent(self) -> list[str]:
+    def _unsent(self) -> list[tuple[str, int]]:
         """Return what is to be said now: what is new, and what was said `repeat` seconds ago."""
         now = asyncio.get_running_loop().time()
-        return [subject for subject, due in self._due.items() if due <= now]
+        return [key for key, due in self._due.items() if due <= now]
 
     async def _send(self, client: ServiceBusClient) -> None:
         sender: ServiceBusSender
         async with client.get_queue_sender(self._queue) as sender:
-            for subject in self._unsent():
-                use = self._uses[subject]
+            for key in self._unsent():
+                use = self._uses[key]
                 await sender.send_messages(self._message(use))
-                if self._uses[subject] is use:
-                    self._due[subject] = asyncio.get_running_loop().time() + self._repeat
+                if self._uses[key] is use:
+                    self._due[key] = asyncio.get_running_loop().time() + self._repeat
 
-    def _message(self, use: _Use) -> ServiceBusMessage:
-        now = _instant(self._now())
-        data = {
-            "application": self._application,
-            "instance": self._instance,
-            "vault": use.vault,
-            "objectType": use.object_type,
-            "object": use.object,
-            "version": use.version,
-            "since": _instant(use.since),
-        }
-        # What is said again is a message of its own: the queue drops one whose id it has seen.
-        identifier = hashlib.sha256(json.dumps([data, now]).encode()).hexdigest()[:32]
-        event = {
-            "specversion": "1.0",
-            "id": identifier,
-            "type": TYPE,
-            "source": f"/keyvault-fanout/applications/{quote(self._application, safe='')}",
-            "subject": use.subject,
-            "time": now,
-            "datacontenttype": "application/json",
-            "data": data,
-        }
-        return ServiceBusMessage(
-            json.dumps(event, separators=(",", ":")).encode(),
-            message_id=identifier,
-            subject="acknowledged",
-            content_type=CONTENT_TYPE,
-            time_to_live=timedelta(seconds=_LIVES * self._repeat),
-        )
+    def _message(self, use: Use) -> ServiceBusMessage:
+        return compose(use, self._application, self._instance, self._now(), lives=_LIVES * self._repeat)
 
 
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _unique() -> str:
+    """Return a name that no other acknowledger has: of host and process, and a number where it is not the first."""
+    number = next(_made)
+    return f"{socket.gethostname()}-{os.getpid()}" + (f"-{number}" if number > 1 else "")
