@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import importlib
+import io
 import logging
 import os
 import sys
@@ -28,6 +29,9 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command and return its exit code. Without arguments they are the process's own."""
     given = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no terminal's encoding is a reason to lose what was done
     # A module brings its SDKs with it, which takes longer than most runs: only those that are named are loaded.
     arguments = parser([name for name in NAMES if name in given] or NAMES).parse_args(given)
     level = logging.INFO if arguments.verbose else logging.ERROR

@@ -6,10 +6,11 @@ waits; a CSI driver with rotation does not: it mounts whatever the vault serves 
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from shared.errors import PermanentError
-from shared.observed import VaultAnswer
 from shared.reason import Reason
 
 TAG = "keyvault-fanout-hold"
@@ -19,24 +20,43 @@ _DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def until(answer: VaultAnswer, now: datetime) -> datetime | None:
-    """Return when the newest version in an answer may be used, None where it may be by now.
+class Held(Protocol):
+    """A version that may have to wait: its tags, when it was made, and its not-before time."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What its owner has noted."""
+        ...
+
+    @property
+    def created(self) -> datetime | None:
+        """When it was made; None where the vault does not say."""
+        ...
+
+    @property
+    def not_before(self) -> datetime | None:
+        """From when on it is valid; None for at once."""
+        ...
+
+
+def until(version: Held, now: datetime) -> datetime | None:
+    """Return when a version may be used, None where it may be by now.
 
     Raises `PermanentError` for a tag that says neither a duration nor a time: going ahead might be what it forbids.
     """
-    ends = [moment for moment in (answer.not_before, _tagged(answer)) if moment is not None and moment > now]
+    ends = [moment for moment in (version.not_before, _tagged(version)) if moment is not None and moment > now]
     return max(ends, default=None)
 
 
-def _tagged(answer: VaultAnswer) -> datetime | None:
-    text = answer.tags.get(TAG, "").strip()
+def _tagged(version: Held) -> datetime | None:
+    text = version.tags.get(TAG, "").strip()
     if not text:
         return None
     duration = _DURATION.fullmatch(text.lower())
     if duration:
-        if answer.created is None:
+        if version.created is None:
             raise PermanentError(f"{TAG}: the vault does not say when the version was made", reason=Reason.BAD_HOLD)
-        return answer.created + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
+        return version.created + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

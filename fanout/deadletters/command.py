@@ -198,10 +198,15 @@ class Run:
             parts.append(report.job_lines(self.job_letters, self.settings.bus.queue))
         return "\n\n".join("\n".join(lines) for lines in parts)
 
+    def _not_looked_at(self) -> list[str]:
+        """Name what was left out because no setting says where it is."""
+        return ["events"] if self.events and self.container is None else []
+
     def _json(self) -> str:
         if self.replay:
-            return report.as_json({"outcomes": list(map(report.outcome_json, self.outcomes)), "errors": self.errors})
-        fields: dict[str, Any] = {"errors": self.errors}
+            outcomes = list(map(report.outcome_json, self.outcomes))
+            return report.as_json({"outcomes": outcomes, "errors": self.errors, "notLookedAt": self._not_looked_at()})
+        fields: dict[str, Any] = {"errors": self.errors, "notLookedAt": self._not_looked_at()}
         if self.event_letters is not None:
             fields["events"] = list(map(report.event_json, self.event_letters))
         if self.job_letters is not None:

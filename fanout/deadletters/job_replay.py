@@ -26,10 +26,10 @@ _UNREMOVED = "a fresh job was sent, but the dead letter is still there; replayin
 
 
 async def listed(queue: DeadLetterQueue, known: Known, progress: Progress) -> list[JobLetter]:
-    """Look at every dead letter; nothing is taken."""
+    """Look at every dead letter; nothing is taken. Their bodies are left out: those of strangers may be large."""
     letters: list[JobLetter] = []
     async for dead in queue.peek():
-        letters.append(jobs.read(dead, known))
+        letters.append(replace(jobs.read(dead, known), dead=replace(dead, body=None)))
         progress.tell(f"dead letters read: {len(letters)}")
     return letters
 

@@ -17,6 +17,8 @@ _EXPIRY = {"object.near-expiry": "expires soon", "object.expired": "has expired"
 MOST_ROTATIONS = 30
 MOST_STEPS = 60
 MOST_TARGETS = 500
+_REMEMBERED = 10
+"""How many times as many of each are remembered: a page that stays open for weeks forgets the rest."""
 
 Shown = dict[str, Any]
 
@@ -37,6 +39,7 @@ class _Rotation:
     began: datetime
     origin: str = "event"
     steps: list[Shown] = field(default_factory=list)
+    forgotten: int = 0
 
 
 def parse(body: bytes, at: datetime) -> Told | None:
@@ -75,10 +78,15 @@ class Story:
         seen = _instant(data.get("refreshedTime") or data.get("convergedTime")) or (told.at if target else began)
         what, kind = _sentence(told, target)
         rotation.origin = data.get("origin", rotation.origin)
-        rotation.steps.append({"what": what, "kind": kind, "seen": seen, "told": told.at})
+        if len(rotation.steps) < _REMEMBERED * MOST_STEPS:
+            rotation.steps.append({"what": what, "kind": kind, "seen": seen, "told": told.at})
+        else:
+            rotation.forgotten += 1
         if target:
             self._settle(told, target, seen, kind)
         after = _milliseconds(rotation.began, seen if target else told.at)
+        _forget(self._rotations, _REMEMBERED * MOST_ROTATIONS)
+        _forget(self._targets, _REMEMBERED * MOST_TARGETS)
         self._last = f"{data['object']}, version {data['version'][:8]}: {what}, {after:,} ms after the event"
 
     def snapshot(self, *, rotates: bool) -> Shown:
@@ -100,6 +108,8 @@ class Story:
         about = "/".join((data["vault"], data["objectType"], data["object"]))
         known = self._targets.get((target, about), {})
         failed = told.type == _FAILED
+        # Put at the end: what was told of last is forgotten last.
+        self._targets.pop((target, about), None)
         self._targets[(target, about)] = {
             "target": target,
             "object": about,
@@ -109,6 +119,12 @@ class Story:
             "owner": data.get("owner", ""),
             "since": _iso(seen),
         }
+
+
+def _forget(remembered: dict[tuple[str, ...], Any], most: int) -> None:
+    """Leave out what was noted first."""
+    while len(remembered) > most:
+        del remembered[next(iter(remembered))]
 
 
 def _sentence(told: Told, target: str) -> tuple[str, str]:
@@ -146,7 +162,7 @@ def _show(rotation: _Rotation) -> Shown:
             }
             for step in steps[:MOST_STEPS]
         ],
-        "moreSteps": max(0, len(steps) - MOST_STEPS),
+        "moreSteps": max(0, len(steps) - MOST_STEPS) + rotation.forgotten,
     }
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from fanout.errors import OperatorError
 from shared import hold
+from shared.errors import PermanentError
 
 LAST_GOOD = "last-good"
 TAG = "keyvault-fanout-rollback"
@@ -21,6 +22,7 @@ class Kept:
     version: str
     created: datetime
     enabled: bool
+    not_before: datetime | None = None
     expires: datetime | None = None
     content_type: str | None = None
     tags: Mapping[str, str]
@@ -39,8 +41,8 @@ class Choice:
 def choose(versions: Sequence[Kept], wanted: str, now: datetime) -> Choice:
     """Return the choice. Raises `OperatorError` that says why there is none.
 
-    Tags are those of the newest version: they say who may have the object today. But for the hold: what comes back was
-    in use. The expiry is that of the chosen version.
+    Tags are those of the newest version: they say who may have the object today. But for the hold: what comes back is
+    one that may be used by now, also by its not-before time. The expiry is that of the chosen version.
     """
     if not versions:
         raise OperatorError("the vault has no such secret")
@@ -67,9 +69,9 @@ def _last_good(ordered: Sequence[Kept], now: datetime) -> Kept:
     if len(ordered) > 1 and ordered[1].created == newest.created:
         raise OperatorError("two versions were made in the same second: which is the newest? Name one with --to")
     for one in ordered[1:]:
-        if one.enabled and not _expired(one, now):
+        if one.enabled and not _expired(one, now) and not _waits(one, now):
             return one
-    raise OperatorError("no older version is enabled and has not expired; enable one, or set a new value")
+    raise OperatorError("no older version is enabled, valid by now and not expired; enable one, or set a new value")
 
 
 def _named(ordered: Sequence[Kept], wanted: str, now: datetime) -> Kept:
@@ -82,9 +84,21 @@ def _named(ordered: Sequence[Kept], wanted: str, now: datetime) -> Kept:
         )
     if _expired(chosen, now):
         raise OperatorError("that version has expired; a new one with its expiry would have, too")
+    waits = _waits(chosen, now)
+    if waits:
+        raise OperatorError(f"that version {waits}: it was never in use")
     if chosen is ordered[0]:
         raise OperatorError("that version is the newest one already")
     return chosen
+
+
+def _waits(one: Kept, now: datetime) -> str:
+    """Say why a version may not be used yet; empty where it may."""
+    try:
+        ends = hold.until(one, now)
+    except PermanentError as error:
+        return f"is held back for who knows how long ({error})"
+    return f"may not be used before {ends:%Y-%m-%d %H:%M:%SZ}" if ends else ""
 
 
 def _expired(one: Kept, now: datetime) -> bool:

@@ -31,7 +31,8 @@ themselves. Nothing is written to a cluster from here; `fanout refresh --follow`
 It does not stop whoever rotates next: no tag of Key Vault's does. Stop your rotation job first, or pin the version in
 the declarations (docs/operations.md). Without --yes it says what it would do, and does nothing.
 
-Exit codes: 0 done, or without --yes it could be; 1 it cannot be done, and why; 2 usage or settings are wrong.
+Exit codes: 0 done, or without --yes it could be; 1 it cannot be done, and why, or somebody else set a version at the
+same time, which may be the one that serves; 2 usage or settings are wrong.
 """
 
 
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         metavar=f"VERSION|{LAST_GOOD}",
         required=True,
-        help=f"an enabled version's id; {LAST_GOOD} is the newest one before the newest that is enabled, not expired",
+        help=f"an enabled version's id; {LAST_GOOD} is the newest one before the newest that is enabled and valid now",
     )
     parser.add_argument("--yes", action="store_true", help="do it")
     arguments.add_json(parser)
@@ -80,7 +81,7 @@ class Run:
     @property
     def code(self) -> int:
         """The exit code."""
-        return 1 if self.errors else 0
+        return 1 if self.errors or self.remarks else 0
 
     async def do(self) -> None:
         """Choose the version, and bring it back."""
@@ -157,6 +158,8 @@ class Run:
                 f"{self.about}: {told} would become a new version, after {newest.version}.\n"
                 "Nothing was done; --yes does it."
             )
+        if self.remarks:
+            return f"{self.about}: version {self.made} holds {told}.\nWhether it is the one that serves is not known."
         follow = f"fanout refresh --vault {self.about.vault} --object secret/{self.about.name} --follow"
         return f"{self.about}: version {self.made} holds {told}.\nEverybody follows it as any rotation: {follow}"
 

@@ -55,6 +55,7 @@ class Shelf:
                         version=one.version or "",
                         created=one.created_on or datetime.fromtimestamp(0, UTC),
                         enabled=one.enabled is not False,
+                        not_before=one.not_before,
                         expires=one.expires_on,
                         content_type=one.content_type,
                         tags=one.tags or {},

@@ -74,6 +74,25 @@ def test_a_thousand_targets_are_not_a_thousand_lines() -> None:
     assert (len(found["rotations"][0]["steps"]), found["rotations"][0]["moreSteps"]) == (story.MOST_STEPS, 940)
 
 
+def test_a_page_that_stays_open_for_weeks_forgets_what_was_long_ago() -> None:
+    """And keeps what was told of last, however old it is."""
+    tale = Story()
+    for number in range(12 * story.MOST_ROTATIONS):
+        tale.add(told("object.new-version", version=f"v{number}"))
+    for number in range(12 * story.MOST_TARGETS):
+        tale.add(told("target.refreshed", version="w", eventTime=AT.isoformat(), secret=f"s{number:05}"))
+        if number % 1000 == 0:
+            tale.add(told("target.refreshed", version="w", eventTime=AT.isoformat(), secret="s00000"))
+
+    found = tale.snapshot(rotates=False)
+
+    assert len(found["rotations"]) + found["moreRotations"] == 10 * story.MOST_ROTATIONS
+    assert len(found["targets"]) + found["moreTargets"] == 10 * story.MOST_TARGETS
+    assert found["targets"][0]["target"].endswith("s00000")
+    (steps,) = [one for one in found["rotations"] if one["version"] == "w"]
+    assert len(steps["steps"]) + steps["moreSteps"] == 12 * story.MOST_TARGETS + 6
+
+
 def test_a_target_shows_what_was_told_of_it_last() -> None:
     older, newer = told("target.refreshed", version="v1"), told("target.refreshed", version="v2", action="nudged")
 

@@ -1,5 +1,7 @@
 """The command's arguments and settings: what is refused before anything is done."""
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -26,6 +28,18 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str, **changes: str)
     said = capsys.readouterr()
     assert said.out == ""
     return said.err
+
+
+def test_a_terminal_that_cannot_show_a_letter_shows_its_number() -> None:
+    """A table that cannot be printed would hide what was done."""
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    with contextlib.redirect_stdout(terminal):
+        with pytest.raises(SystemExit):
+            main(["--help"], {})
+        print("blob-\N{CYRILLIC SMALL LETTER ZHE}")  # noqa: T201 - as a table does
+    terminal.flush()
+
+    assert terminal.buffer.getvalue().endswith(b"blob-\\u0436\n")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["deadletters", "--help"], ["deadletters", "replay", "--help"]])

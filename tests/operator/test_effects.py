@@ -146,6 +146,13 @@ async def test_a_replayed_job_that_fails_for_a_passing_reason_is_tried_again_by_
     await scene.eventually(lambda: scene.value() == f"{MARK}-{scene._count}")  # noqa: SLF001 - the newest value
 
 
+async def test_without_a_container_a_machine_is_told_that_events_were_not_looked_at(scene: Scene) -> None:
+    listed, replayed = await run(scene, "list", "--json"), await run(scene, "replay", "--all", "--json")
+
+    assert (listed.code, listed.document["notLookedAt"]) == (0, ["events"])
+    assert (replayed.code, replayed.document["notLookedAt"]) == (0, ["events"])
+
+
 async def test_both_are_looked_at_and_a_container_that_is_not_there_holds_up_no_job(scene: Scene, store: Store) -> None:
     await queued.put(scene, given_up(scene))
     await scene.eventually(lambda: bool(scene.stack.bus.messages(queued.DEAD_LETTERS)))
@@ -155,6 +162,7 @@ async def test_both_are_looked_at_and_a_container_that_is_not_there_holds_up_no_
     assert said.code == 1
     assert [one["status"] for one in said.document["outcomes"]] == ["replayed"]
     assert said.document["errors"] == ["there is no container nowhere: check DEAD_LETTER_URL"]
+    assert said.document["notLookedAt"] == []
     await queued.empty(scene)
 
 

@@ -12,7 +12,8 @@ from devstack.keyvault.refusals import Denial
 from fanout.__main__ import main
 from fanout.errors import OperatorError
 from fanout.rollback import choice
-from fanout.rollback.choice import LAST_GOOD, Kept
+from fanout.rollback.choice import LAST_GOOD, TAG, Kept
+from shared import hold
 from tests.operator.standing import MARK, OBJECT, Standing
 from tests.operator.test_command import SETTINGS
 
@@ -21,13 +22,20 @@ FIELDS = {"object", "newest", "chosen", "made", "madeWithoutAnswer", "known", "t
 
 
 def kept(
-    version: str, age: int, *, enabled: bool = True, lasts: int | None = None, tags: Mapping[str, str] | None = None
+    version: str,
+    age: int,
+    *,
+    enabled: bool = True,
+    waits: int | None = None,
+    lasts: int | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Kept:
-    """Return a version made `age` minutes ago, which expires in `lasts` minutes if it does."""
+    """Return a version made `age` minutes ago, which is valid in `waits` minutes and expires in `lasts` if it does."""
     return Kept(
         version=version,
         created=NOW - timedelta(minutes=age),
         enabled=enabled,
+        not_before=None if waits is None else NOW + timedelta(minutes=waits),
         expires=None if lasts is None else NOW + timedelta(minutes=lasts),
         tags=tags or {},
     )
@@ -60,6 +68,37 @@ async def test_it_is_followed_as_any_rotation(standing: Standing) -> None:
 
     assert said.code == 0
     assert standing.value().endswith("-first")
+
+
+async def test_a_version_that_is_not_valid_yet_does_not_come_back(standing: Standing) -> None:
+    """The next credential may have been put there ahead of its time."""
+    good = standing.stack.vault.get(seed.OBJECT).version
+    standing.rotate(not_before=int((datetime.now(UTC) + timedelta(days=7)).timestamp()))
+    standing.rotate()
+
+    said = await standing.run("rollback", "--object", OBJECT, "--to", LAST_GOOD, "--json")
+
+    assert (said.code, said.document["chosen"]) == (0, good)
+
+
+async def test_where_somebody_sets_another_version_meanwhile_nothing_is_promised(standing: Standing) -> None:
+    standing.rotate()
+    other = ""
+
+    def rotated_after_the_write(one: Request) -> bool:
+        nonlocal other
+        made = TAG in standing.stack.vault.get(seed.OBJECT).tags
+        if one.operation == "list versions" and made and not other:
+            other = standing.rotate()
+        return False
+
+    standing.stack.vault.faults.plan(rotated_after_the_write, Fault(), times=None)
+
+    said = await standing.run("rollback", "--object", OBJECT, "--to", LAST_GOOD, "--yes")
+
+    assert said.code == 1
+    assert f"somebody set version {other} meanwhile" in said.err
+    assert "Everybody follows it" not in said.out
 
 
 async def test_without_a_yes_it_only_says_what_would_be_done(standing: Standing) -> None:
@@ -148,11 +187,20 @@ async def test_an_object_that_is_not_there_is_told(standing: Standing) -> None:
 
 
 def test_last_good_is_the_newest_before_the_newest_that_may_be_used() -> None:
-    versions = [kept("v1", 50), kept("v2", 40), kept("v3", 30, enabled=False), kept("v4", 20, lasts=-1), kept("v5", 10)]
+    versions = [
+        kept("v1", 50),
+        kept("v2", 40, waits=-1, tags={hold.TAG: "10m"}),
+        kept("v3", 30, enabled=False),
+        kept("v4", 20, lasts=-1),
+        kept("v5", 18, waits=1),
+        kept("v6", 16, tags={hold.TAG: "1d"}),
+        kept("v7", 14, tags={hold.TAG: "tomorrow"}),
+        kept("v8", 10),
+    ]
 
     found = choice.choose(versions, LAST_GOOD, NOW)
 
-    assert (found.newest.version, found.chosen.version) == ("v5", "v2")
+    assert (found.newest.version, found.chosen.version) == ("v8", "v2")
 
 
 def test_last_good_is_never_the_version_that_was_rolled_back() -> None:
@@ -172,6 +220,9 @@ def test_last_good_is_never_the_version_that_was_rolled_back() -> None:
         ([kept("v1", 2), kept("v2", 1)], "v9", "no such version"),
         ([kept("v1", 2, enabled=False), kept("v2", 1)], "v1", "disabled"),
         ([kept("v1", 2, lasts=-1), kept("v2", 1)], "v1", "expired"),
+        ([kept("v1", 2, waits=60), kept("v2", 1)], "v1", "may not be used before 2026-09-21 15:00:00Z"),
+        ([kept("v1", 2, tags={hold.TAG: "1h"}), kept("v2", 1)], "v1", "may not be used before 2026-09-21 14:58:00Z"),
+        ([kept("v1", 2, tags={hold.TAG: "soon"}), kept("v2", 1)], "v1", "held back for who knows how long"),
         ([kept("v1", 2), kept("v2", 1)], "v2", "newest one already"),
         ([kept("v1", 1), kept("v2", 1)], LAST_GOOD, "same second"),
     ],
