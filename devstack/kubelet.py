@@ -11,6 +11,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import random
 import shutil
 import ssl
@@ -81,12 +82,14 @@ async def _sync(
                 await changed.wait()
 
 
-def project(secret: Mapping[str, Any], folder: Path) -> None:
-    """Write a Secret's data below `folder` and swap it in."""
+def project(secret: Mapping[str, Any], folder: Path, *, written: float | None = None) -> None:
+    """Write a Secret's data below `folder` and swap it in; `written` is when that was, in Unix seconds, if not now."""
     folder.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix="..", dir=folder))
     for key, value in (secret.get("data") or {}).items():
         (fresh / key).write_bytes(base64.b64decode(value))
+        if written is not None:
+            os.utime(fresh / key, (written, written))
         link = folder / key
         if not link.is_symlink():
             link.symlink_to(Path("..data") / key)

@@ -1,7 +1,6 @@
 """A vault, a mounted folder and short words for what tests of kept values do with them."""
 
 import base64
-import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -59,6 +58,4 @@ class Mount:
 
     def project(self, value: str, *, at: float | None = None) -> None:
         """Swap in new content; `at` is when that was, in Unix seconds, if not now."""
-        kubelet.project({"data": {KEY: base64.b64encode(value.encode()).decode()}}, self.folder)
-        if at is not None:
-            os.utime(self.file, (at, at))
+        kubelet.project({"data": {KEY: base64.b64encode(value.encode()).decode()}}, self.folder, written=at)

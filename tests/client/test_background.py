@@ -55,7 +55,7 @@ async def test_a_blocking_program_is_told_of_a_change_in_a_thread_that_may_block
 
 def test_what_fails_to_start_raises_in_the_program(tmp_path: Path) -> None:
     with Background() as background, pytest.raises(NoValueYetError, match="no such file"):
-        background.enter(SecretFile(tmp_path / "nothing", first=0.1, pace=QUICK))
+        background.enter(SecretFile(tmp_path / "nothing", first=2, pace=QUICK))
 
 
 def test_a_blocking_program_uses_a_pool_that_is_made_anew(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ async def test_a_lock_is_renewed_while_a_handler_works() -> None:
         entered.set()
         await goes_on.wait()
 
-    async with topic(Subscription(name=SUBSCRIPTION, lock_duration=1.5)) as (broker, sender):
+    async with topic(Subscription(name=SUBSCRIPTION, lock_duration=5)) as (broker, sender):
         scene = Scene(broker, sender)
         async with scene.listener() as listener:
             listener.on(EVERYTHING, handle)
@@ -107,7 +107,7 @@ async def test_a_lock_is_renewed_while_a_handler_works() -> None:
             (held,) = broker.messages(PATH)
             assert held.lock
             first = held.lock.until
-            await eventually(lambda: any(one.lock and one.lock.until > first + 1.5 for one in broker.messages(PATH)))
+            await eventually(lambda: any(one.lock and one.lock.until > first + 2 for one in broker.messages(PATH)))
             goes_on.set()
             await gone(scene)
 

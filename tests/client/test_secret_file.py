@@ -272,11 +272,22 @@ async def test_notices_about_an_object_will_do_as_well(mount: Mount, scene: Scen
 )
 async def test_what_is_no_file_with_a_secret_is_told_at_the_start(tmp_path: Path, make: Any, told: str) -> None:
     make(tmp_path / "password")
-    secret = SecretFile(tmp_path / "password", first=0.2, pace=QUICK)
+    secret = SecretFile(tmp_path / "password", pace=QUICK)
+    starting = asyncio.create_task(secret.start())
+    await eventually(lambda: told in secret.health().reason)
 
     with pytest.raises(NoValueYetError, match=told):
-        await secret.start()
+        secret.current()
     assert secret.health().stale
+    starting.cancel()
+    await asyncio.wait({starting})
+
+
+async def test_a_start_that_gets_no_first_value_in_time_says_why(tmp_path: Path) -> None:
+    secret = SecretFile(tmp_path / "password", first=2, pace=QUICK)
+
+    with pytest.raises(NoValueYetError, match="there is no such file"):
+        await secret.start()
 
 
 async def test_a_file_that_goes_is_stale_and_its_last_bytes_are_held(

@@ -24,7 +24,7 @@ PATH = f"{TOPIC}/subscriptions/{SUBSCRIPTION}"
 @pytest_asyncio.fixture(scope="module")
 async def serving() -> AsyncIterator[Scene]:
     """A topic whose subscription requires sessions; locks are short."""
-    subscription = Subscription(name=SUBSCRIPTION, requires_session=True, max_delivery_count=5, lock_duration=2)
+    subscription = Subscription(name=SUBSCRIPTION, requires_session=True, max_delivery_count=5, lock_duration=5)
     async with topic(subscription) as (broker, sender):
         yield Scene(broker, sender)
 

@@ -137,7 +137,7 @@ async def test_a_version_that_is_held_back_is_taken_when_its_time_has_come(
         await listener.connected()
         await eventually(lambda: reads(vault) == 2)
         version = vault.set_secret(ABOUT.name, f"{MARK}-2")
-        planned = datetime.now(UTC) + timedelta(seconds=2)
+        planned = datetime.now(UTC) + timedelta(seconds=5)
         await scene.tell(new_version(version, at=SOON, planned=planned))
         await eventually(lambda: reads(vault) == 3)
         assert (secret.health().told, secret.health().stale) == (version, False)
@@ -273,7 +273,7 @@ async def test_without_a_first_value_the_start_says_why(
     vault: KeyVault, client: SecretClient, name: str, denial: Denial | None, told: str
 ) -> None:
     vault.rights = (lambda *_: denial) if denial else None
-    secret = VaultSecret(client, name, first=0.3, pace=QUICK)
+    secret = VaultSecret(client, name, first=3, pace=QUICK)
 
     with pytest.raises(NoValueYetError, match=told):
         await secret.start()

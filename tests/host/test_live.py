@@ -51,10 +51,12 @@ async def look(scene: Scene, last: str = "") -> Event:
 
 
 async def until_shown(scene: Scene, version: str) -> Event:
-    """Ask as the page does until a version is held by a target."""
+    """Ask as the page does until both notices of a version are shown, which come in any order."""
     event = await look(scene)
     async with asyncio.timeout(30):
-        while event.shown is None or version not in [one["version"] for one in event.shown["targets"]]:
+        while event.shown is None or 2 not in [
+            len(one["steps"]) for one in event.shown["rotations"] if one["version"] == version
+        ]:
             event = await look(scene, event.id)
     return event
 

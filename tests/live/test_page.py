@@ -52,8 +52,9 @@ return found;
 
 async def rotate(browser: Browser) -> str:
     """Press the page's button, and return the version that it then shows."""
-    before = set(await browser.run(ROTATED))
     await browser.until("return document.getElementById('connection').textContent === 'connected'")
+    await browser.until("return !document.getElementById('rotate').hidden")  # it comes with the first news
+    before = set(await browser.run(ROTATED))
     await browser.run("document.getElementById('rotate').click()")
     news = await browser.until(f"{ROTATED}.filter(one => !arguments[0].includes(one))", list(before))
     return str(news[0])

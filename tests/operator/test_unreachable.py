@@ -72,7 +72,7 @@ async def test_whoever_may_not_receive_is_told_which_role_it_takes(bench: Bench)
 
 
 async def _look(setting: BusSetting) -> None:
-    queue = DeadLetterQueue(setting, timeout=1)
+    queue = DeadLetterQueue(setting, timeout=5)
     try:
         await job_replay.listed(queue, KNOWN, QUIET)
     finally:
