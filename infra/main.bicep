@@ -65,7 +65,7 @@ param instanceMemory int = 2048
 @maxValue(1000)
 param maximumInstances int = 40
 
-@description('How many instances always wait for events. They cost while they wait, and spare a rotation the cold start.')
+@description('How many instances always wait for events, and as many for jobs. They cost while they wait, and spare a rotation the cold start.')
 @minValue(0)
 param alwaysReady int = 0
 

@@ -89,9 +89,14 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
             perInstanceConcurrency: 24
           }
         }
+        // Each function has instances of its own: jobs are what a rotation goes by where there are many clusters.
         alwaysReady: alwaysReady == 0 ? [] : [
           {
             name: 'function:${listener}'
+            instanceCount: alwaysReady
+          }
+          {
+            name: 'function:on_job'
             instanceCount: alwaysReady
           }
         ]
@@ -99,7 +104,6 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
     }
     siteConfig: {
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       appSettings: [for setting in items(settings): {
         name: setting.key
         value: setting.value

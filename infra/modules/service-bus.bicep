@@ -41,6 +41,7 @@ param closed bool
 
 var sender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
 var receiver = '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0'
+var owner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
@@ -215,23 +216,15 @@ resource showsNotices 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
   }
 }
 
-resource sendsJobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(jobs.id, principalId, sender)
-  scope: jobs
-  properties: {
-    principalId: principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', sender)
-  }
-}
-
+// Owner, and not receiver: whoever may not ask for the queue's length looks at its first messages, and jobs that wait for
+// their time stand before one that is due. The host would not wake for it.
 resource takesJobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(jobs.id, principalId, receiver)
+  name: guid(jobs.id, principalId, owner)
   scope: jobs
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', receiver)
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', owner)
   }
 }
 

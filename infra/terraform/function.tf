@@ -52,9 +52,14 @@ resource "azapi_resource" "app" {
               perInstanceConcurrency = 24
             }
           }
+          # Each function has instances of its own: jobs are what a rotation goes by where there are many clusters.
           alwaysReady = var.always_ready == 0 ? [] : [
             {
               name          = "function:${var.private_network ? "on_key_vault_event_message" : "on_key_vault_event"}"
+              instanceCount = var.always_ready
+            },
+            {
+              name          = "function:on_job"
               instanceCount = var.always_ready
             }
           ]
@@ -62,7 +67,6 @@ resource "azapi_resource" "app" {
       }
       siteConfig = {
         minTlsVersion = "1.2"
-        ftpsState     = "Disabled"
         appSettings   = [for name, value in merge(local.settings, var.app_settings) : { name = name, value = value }]
       }
     }
@@ -71,7 +75,8 @@ resource "azapi_resource" "app" {
   depends_on = [azurerm_role_assignment.hosting]
 }
 
-resource "azapi_resource" "publishing" {
+# They are there as soon as the app is: created they cannot be, only changed.
+resource "azapi_update_resource" "publishing" {
   for_each = toset(["ftp", "scm"])
 
   type      = "Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01"

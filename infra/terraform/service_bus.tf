@@ -43,15 +43,37 @@ resource "azurerm_servicebus_subscription" "watch" {
   max_delivery_count                   = 10
 }
 
-# Named $Default, so that it takes the place of the rule that lets everything through.
-resource "azurerm_servicebus_subscription_rule" "watch" {
-  name            = "$Default"
-  subscription_id = azurerm_servicebus_subscription.watch.id
-  filter_type     = "CorrelationFilter"
+# Named $Default, so that they take the place of the rule that lets everything through. Service Bus makes that one with the
+# subscription, so none can be created; and a release of azurerm may take it away. A PUT is right either way.
+resource "azapi_resource_action" "filters" {
+  for_each = merge(
+    { (local.watch_subscription) = { id = azurerm_servicebus_subscription.watch.id, filter = { noticeType = "object.new-version" } } },
+    { for one in var.subscriptions : one.name => { id = azurerm_servicebus_subscription.listening[one.name].id, filter = one.filter } },
+  )
 
-  correlation_filter {
+  type        = "Microsoft.ServiceBus/namespaces/topics/subscriptions/rules@2024-01-01"
+  resource_id = "${each.value.id}/rules/$Default"
+  method      = "PUT"
+  body = {
     properties = {
-      noticeType = "object.new-version"
+      filterType = "CorrelationFilter"
+      correlationFilter = {
+        properties = each.value.filter
+      }
+    }
+  }
+}
+
+resource "azapi_resource_action" "everything" {
+  type        = "Microsoft.ServiceBus/namespaces/topics/subscriptions/rules@2024-01-01"
+  resource_id = "${azurerm_servicebus_subscription.live.id}/rules/$Default"
+  method      = "PUT"
+  body = {
+    properties = {
+      filterType = "SqlFilter"
+      sqlFilter = {
+        sqlExpression = "1=1"
+      }
     }
   }
 }
@@ -76,18 +98,6 @@ resource "azurerm_servicebus_subscription" "listening" {
   default_message_ttl                  = "P7D"
   dead_lettering_on_message_expiration = false
   max_delivery_count                   = 10
-}
-
-resource "azurerm_servicebus_subscription_rule" "listening" {
-  for_each = { for one in var.subscriptions : one.name => one }
-
-  name            = "$Default"
-  subscription_id = azurerm_servicebus_subscription.listening[each.key].id
-  filter_type     = "CorrelationFilter"
-
-  correlation_filter {
-    properties = each.value.filter
-  }
 }
 
 # Longer than RETRY_LIMIT_SECONDS may be (a week); a job that nobody took in that time is kept as a dead letter.
@@ -136,8 +146,8 @@ resource "azurerm_role_assignment" "bus" {
     {
       tells_notices    = { scope = azurerm_servicebus_topic.notices.id, role = "Azure Service Bus Data Sender" }
       looks_at_notices = { scope = azurerm_servicebus_subscription.watch.id, role = "Azure Service Bus Data Receiver" }
-      sends_jobs       = { scope = azurerm_servicebus_queue.jobs.id, role = "Azure Service Bus Data Sender" }
-      takes_jobs       = { scope = azurerm_servicebus_queue.jobs.id, role = "Azure Service Bus Data Receiver" }
+      # Owner, and not receiver (modules/service-bus.bicep): the host scales by the queue's length.
+      takes_jobs = { scope = azurerm_servicebus_queue.jobs.id, role = "Azure Service Bus Data Owner" }
     },
     var.live_page ? {
       shows_notices = { scope = azurerm_servicebus_subscription.live.id, role = "Azure Service Bus Data Receiver" }

@@ -129,7 +129,7 @@ variable "maximum_instances" {
 }
 
 variable "always_ready" {
-  description = "How many instances always wait for events. They cost while they wait, and spare a rotation the cold start."
+  description = "How many instances always wait for events, and as many for jobs. They cost while they wait, and spare a rotation the cold start."
   type        = number
   default     = 0
 }

@@ -101,7 +101,8 @@ SWITCHES = {
     "disableLocalAuth: true": "modules/service-bus.bicep",
     "DisableLocalAuth: true": "modules/monitoring.bicep",
     "httpsOnly: true": "modules/function.bicep",
-    "ftpsState: 'Disabled'": "modules/function.bicep",
+    "name: 'ftp'": "modules/function.bicep",
+    "name: 'scm'": "modules/function.bicep",
     "type: 'UserAssignedIdentity'": "modules/function.bicep",
     "type: 'SystemAssigned'": "modules/new-system-topic.bicep",
 }
@@ -151,7 +152,15 @@ def test_azd_gives_parameters_that_exist_and_runs_hooks_that_are_there() -> None
 
 
 def test_the_hooks_read_outputs_that_the_template_has() -> None:
-    azds_own = {"AZURE_ENV_NAME", "AZURE_LOCATION", "SUBSCRIBE_TRIES", "SUBSCRIBE_PAUSE", "LASTEXITCODE", "PSS"}
+    azds_own = {
+        "AZURE_ENV_NAME",
+        "AZURE_LOCATION",
+        "AZURE_SUBSCRIPTION_ID",
+        "SUBSCRIBE_TRIES",
+        "SUBSCRIBE_PAUSE",
+        "LASTEXITCODE",
+        "PSS",
+    }
     for name, pattern in (("subscribe.sh", r"\$\{?([A-Z_]{3,})"), ("subscribe.ps1", r"\$env:([A-Z_]+)")):
         text = (bicep.FOLDER / "hooks" / name).read_text(encoding="utf-8")
 

@@ -18,13 +18,16 @@ with (place / "asked").open("a") as file:
 if asked[:3] == ["functionapp", "function", "show"]:
     left = int((place / "missing").read_text())
     (place / "missing").write_text(str(left - 1))
-    sys.exit(3 if left > 0 else 0)
+    if left > 0:
+        sys.exit("Please run 'az login'")
+    sys.exit(0)
 sys.exit(int((place / "code").read_text()))
 """
 OUTPUTS = {
     "AZURE_ENV_NAME": "prod",
     "AZURE_LOCATION": "westeurope",
     "AZURE_RESOURCE_GROUP": "rg-prod",
+    "AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555",
     "FUNCTION_APP_NAME": "func-1",
     "FUNCTION_APP_ID": "/subscriptions/s/resourceGroups/rg-prod/providers/Microsoft.Web/sites/func-1",
     "STORAGE_ACCOUNT_ID": "/subscriptions/s/resourceGroups/rg-prod/providers/Microsoft.Storage/storageAccounts/st",
@@ -56,6 +59,8 @@ async def test_the_subscription_is_made_as_soon_as_the_function_is_there(tmp_pat
 
     assert code == 0
     assert [one[:3] for one in asked] == [["functionapp", "function", "show"]] * 3 + [["deployment", "sub", "create"]]
+    subscriptions = [one[one.index("--subscription") + 1] for one in asked]
+    assert set(subscriptions) == {OUTPUTS["AZURE_SUBSCRIPTION_ID"]}, "az may have another one for its own"
     deployment = asked[-1]
     template = deployment[deployment.index("--template-file") + 1]
     assert template == f"{HOOK.parent}/../events.bicep"
@@ -71,6 +76,7 @@ async def test_where_the_function_never_appears_nothing_is_made_and_the_hook_say
     assert code == 1
     assert len(asked) == 3
     assert "func-1 has no function on_key_vault_event yet" in said
+    assert "az login" in said
 
 
 async def test_events_that_go_to_a_queue_need_no_function(tmp_path: Path) -> None:

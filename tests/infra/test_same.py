@@ -43,6 +43,7 @@ ROLES = {
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39": "Azure Service Bus Data Sender",
     "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0": "Azure Service Bus Data Receiver",
+    "090c5cfd-751d-490a-894a-3ce6f1109419": "Azure Service Bus Data Owner",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "12338af0-0e69-4776-bea7-57ae8d297424": "Key Vault Crypto User",
     "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba": "Key Vault Certificate User",
@@ -160,6 +161,24 @@ def test_both_make_the_same_entities_of_service_bus(symbol: str) -> None:
     for key, value in found.items():
         if isinstance(value, bool | int | str):
             assert other[RENAMED.get(snake(key), snake(key))] == value, key
+
+
+def test_both_let_the_same_notices_through_and_terraform_creates_nothing_that_azure_has_made_already() -> None:
+    """The rule $Default comes with its subscription, publishing policies with the app: create them, and it fails."""
+    mine = bicep.read(bicep.FOLDER / "modules" / "service-bus.bicep").resources(
+        "Microsoft.ServiceBus/namespaces/topics/subscriptions/rules"
+    )
+    (watched,) = [one for name, one in mine.items() if name == "watched"]
+    theirs = {block.name: block for block in hcl.blocks()}
+
+    assert watched["properties"]["correlationFilter"]["properties"] == {"noticeType": "object.new-version"}
+    assert '{ noticeType = "object.new-version" }' in hcl.code()
+    for name in ("filters", "everything"):
+        assert theirs[name].type == "azapi_resource_action"
+        assert theirs[name].body["method"] == "PUT"
+        assert theirs[name].body["resource_id"].endswith("/rules/$Default")
+    assert theirs["publishing"].type == "azapi_update_resource"
+    assert "azurerm_servicebus_subscription_rule" not in hcl.code()
 
 
 def test_what_is_deduplicated_is_so_for_two_days_and_jobs_end_in_the_dead_letters() -> None:
