@@ -14,10 +14,10 @@ from azure.servicebus import ServiceBusReceivedMessage, ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 from azure.servicebus.amqp import AmqpMessageBodyType
 
+from shared.bus_setting import BusSetting
 from shared.edges.bus import QUEUE_REASONS, TOPIC_REASONS, WATCH_REASONS
 from shared.edges.bus_client import open_client
 from shared.edges.outlet import Reasons, translate
-from shared.settings import BusSetting
 
 _PAGE = 250
 

@@ -22,11 +22,11 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 from fanout.deadletters.jobs import Dead
 from fanout.errors import OperatorError
 from shared import job_message
+from shared.bus_setting import BusSetting
 from shared.edges.bus import QUEUE_REASONS
 from shared.edges.bus_client import open_client
 from shared.edges.outlet import Outlet
 from shared.job import Job
-from shared.settings import BusSetting
 
 _PAGE = 100
 _AT_ONCE = 32

@@ -11,9 +11,9 @@ from azure.servicebus.management import QueueProperties, TopicProperties
 
 from fanout.bus_reach import BusReach
 from fanout.doctor.finding import Finding, Place
+from shared.bus_setting import BusSetting
 from shared.errors import FanoutError
 from shared.reason import Reason, remedy
-from shared.settings import BusSetting
 
 MOST = 1000
 _WINDOW = timedelta(days=2)

@@ -18,7 +18,7 @@ from shared.edges import vault_failures
 from shared.edges.vault_policy import OneHost, ShortRetry
 from shared.errors import ConfigurationError
 from shared.reason import Reason
-from shared.settings import VaultSetting
+from shared.vault_setting import VaultSetting
 
 _OFFICER = "Give yourself the role Key Vault Secrets Officer on the secret: the app's own role only reads."
 

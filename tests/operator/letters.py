@@ -22,13 +22,13 @@ from fanout.deadletters.subqueue import DeadLetterQueue
 from fanout.deadletters.verdict import Known, Outcome
 from fanout.progress import Progress
 from shared import job, job_message
+from shared.bus_setting import BusSetting
 from shared.errors import TransientError
 from shared.event import EventKind, VaultEvent
 from shared.job import CheckJob, Job, RefreshJob, Watched
 from shared.model import ObjectType, SecretValue, VaultObject
 from shared.observed import Driver
 from shared.reason import Reason
-from shared.settings import BusSetting
 
 QUEUE = "jobs"
 DEAD_LETTERS = f"{QUEUE}/$DeadLetterQueue"

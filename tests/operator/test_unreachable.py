@@ -8,8 +8,8 @@ from fanout.deadletters.container import Container
 from fanout.deadletters.settings import ContainerSetting
 from fanout.deadletters.subqueue import DeadLetterQueue
 from fanout.errors import OperatorError
+from shared.bus_setting import BusSetting
 from shared.model import SecretValue
-from shared.settings import BusSetting
 from tests.operator.letters import KNOWN, QUEUE, QUIET, Bench, Store
 
 

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from shared.bus_setting import BusSetting
 from shared.cluster_setting import AksAccess, InClusterAccess
 from shared.errors import SettingsError
-from shared.settings import NAMES, BusSetting, Settings, VaultSetting
+from shared.settings import NAMES, Settings
+from shared.vault_setting import VaultSetting
 
 KEY = "c2VjcmV0LWtleS1vZi10aGUtYnVz"
 CONNECTION = f"Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey={KEY}"
