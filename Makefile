@@ -22,7 +22,7 @@ up: $(READY) ## keep the embedded stack running and print commands to paste
 test: $(READY) ## every test that needs the registries of Python and npm alone; the three targets below have the others
 	@$(BIN)/python -m tests.operator.azurite || true
 	@$(BIN)/python -m tests.node.packages || true
-	$(BIN)/python -m pytest -n 6 --dist loadfile -m "not real and not faults"
+	$(BIN)/python -m pytest -n 8 --dist loadfile -m "not real and not faults"
 	@echo 'NOT RUN here: `make real` (an API server, Helm, a browser, PostgreSQL), `make faults` (broken neighbours, killed'
 	@echo 'processes) and `make generated` (all inputs of the tests that make up their own; here it was a fifth)'
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from devstack import eventgrid, seed, stack
 from devstack.eventgrid import Event, Schema, Subscription
@@ -43,7 +42,7 @@ class _Marks:
 
     reads: int
     requests: int
-    states: int
+    writes: int
     accepted: int
 
 
@@ -146,15 +145,21 @@ class Demonstration:
         return _Marks(
             reads=len(running.vault.reads),
             requests=len(running.cluster.requests),
-            states=len(self._states()),
+            writes=len(self._writes()),
             accepted=len(running.bus.accepted(stack.TOPIC)),
         )
 
-    def _states(self) -> Sequence[dict[str, Any]]:
-        return self._stack.cluster.history_of("secrets", seed.NAMESPACE, seed.SECRET)
+    def _writes(self) -> Sequence[tuple[str, str]]:
+        """Return the resourceVersions around each write that changed bytes; the driver adds owners as well."""
+        states = self._stack.cluster.history_of("secrets", seed.NAMESPACE, seed.SECRET)
+        return [
+            (before["metadata"]["resourceVersion"], after["metadata"]["resourceVersion"])
+            for before, after in itertools.pairwise(states)
+            if before["data"] != after["data"]
+        ]
 
     def _writes_since(self, marks: _Marks) -> int:
-        return len(self._states()) - marks.states
+        return len(self._writes()) - marks.writes
 
     def _accepted_since(self, marks: _Marks) -> Sequence[StoredMessage]:
         return self._stack.bus.accepted(stack.TOPIC)[marks.accepted :]
@@ -166,8 +171,7 @@ class Demonstration:
             for read in self._stack.vault.reads[marks.reads :]
             if read.identity == SYSTEM_ASSIGNED
         ]
-        versions = [state["metadata"]["resourceVersion"] for state in self._states()[marks.states - 1 :]]
-        changes = iter(itertools.pairwise(versions))
+        changes = iter(self._writes()[marks.writes :])
         for request in self._stack.cluster.requests[marks.requests :]:
             if request.user != stack.APP_USER:
                 continue
