@@ -1,179 +1,41 @@
-"""Jobs on the queue: what is written is read again, anything else is refused by name, and no value can be in one."""
+"""Jobs on the queue: what is written is read again, the same job has one id, and no value can be in one."""
 
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, timedelta, timezone
+from datetime import timedelta
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from shared import event, job, job_message, model
-from shared.delegate import Delegate, Resource
-from shared.errors import MalformedJob
+from shared import job, job_message, model
+from shared.delegate import Delegate
 from shared.event import EventKind, VaultEvent
-from shared.job import MOST_ENTRIES, CheckJob, Job, RefreshJob, RestartJob, Watched
-from shared.job_message import FORMAT, MAX_BYTES
-from shared.lineage import Lineage
-from shared.model import ObjectType, SecretValue, VaultObject
-from shared.observed import Driver, KubernetesSecret, Owner, VaultAnswer
+from shared.job import CheckJob, Job, RestartJob, Watched
+from shared.job_message import FORMAT
+from shared.model import ObjectType, SecretValue
+from shared.observed import KubernetesSecret, Owner, VaultAnswer
 from shared.outcome import Mounts
 from shared.reason import Reason
 from shared.restart import Wish
 from tests.builders import ABOUT, build_event
 from tests.fakes import NOW
-from tests.generated import generated
 
+from .jobs import (
+    MANY,
+    MARKED,
+    check,
+    checks,
+    document,
+    refresh,
+    refreshes,
+    request,
+    restart,
+    restarts,
+    watch,
+)
 from .planning import resource
-
-MANY = generated(200)
-MARKED = "MARKED\u0000hunter2"
-
-names = st.text(max_size=12)
-zones = st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
-times = st.tuples(st.floats(-1e9, 1e9), zones).map(lambda at: (NOW + timedelta(seconds=at[0])).astimezone(at[1]))
-objects = st.builds(
-    VaultObject,
-    vault=st.from_regex(event.VAULT_NAME, fullmatch=True),
-    type=st.sampled_from(ObjectType),
-    name=st.from_regex(event.OBJECT_NAME, fullmatch=True),
-)
-lineages = st.builds(
-    Lineage,
-    parent=st.builds(
-        "00-{:032x}-{:016x}-{:02x}".format, st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.integers(0, 255)
-    ),
-    state=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=512),
-)
-causes = st.builds(
-    VaultEvent,
-    id=names,
-    kind=st.sampled_from(EventKind),
-    object=objects,
-    version=st.from_regex(event.VERSION, fullmatch=True),
-    time=st.none() | times,
-    not_before=st.none() | times,
-    expires=st.none() | times,
-    trace=st.none() | lineages,
-)
-mounts = st.builds(
-    Mounts,
-    expected=st.dictionaries(names, st.dictionaries(names, names, max_size=3), min_size=1, max_size=3),
-    remounts=st.booleans(),
-)
-resources = st.builds(
-    Resource,
-    group_version=st.sampled_from(["external-secrets.io/v1", "secret-sync.x-k8s.io/v1alpha1"]),
-    plural=st.sampled_from(["externalsecrets", "secretsyncs"]),
-    namespace=names,
-    name=names,
-)
-
-
-@st.composite
-def watches(draw: st.DrawFn) -> Watched:
-    """Draw a target that is watched: a driver's with its mounts, or an owner's with what was asked."""
-    owner, secret = draw(st.sampled_from([*Driver, *Owner])), draw(names)
-    asked = st.builds(Delegate, owner=st.just(owner), resource=resources, secret_name=st.just(secret), mark=names)
-    return Watched(
-        namespace=draw(names),
-        secret=secret,
-        owner=owner,
-        resource_version=draw(names),
-        since=draw(times),
-        rewrites=draw(st.integers(0, 1000)),
-        mounts=draw(st.none() | mounts),
-        delegate=draw(st.none() | asked) if isinstance(owner, Owner) else None,
-    )
-
-
-wishes = st.builds(
-    Wish, namespace=names, secret=names, resource_version=names, versions=st.dictionaries(names, names, max_size=3)
-)
-common: dict[str, Any] = {
-    "cause": causes,
-    "cluster": names,
-    "began": times,
-    "due": times,
-    "attempt": st.integers(0, 1000),
-}
-checks = st.builds(CheckJob, **common, watched=st.lists(watches(), min_size=1, max_size=4).map(tuple))
-restarts = st.builds(
-    RestartJob, **common, wishes=st.lists(wishes, min_size=1, max_size=4).map(tuple), told=st.booleans()
-)
-pairs = st.lists(st.tuples(names, names), max_size=4).map(tuple)
-refreshes = st.builds(RefreshJob, **common, targets=pairs, pinned=st.booleans(), held=st.booleans(), gave_up=names)
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(MARKED),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=20,
-)
-
-
-def watch(**fields: Any) -> Watched:
-    """Build a Secret whose driver may put old bytes back."""
-    defaults: dict[str, Any] = {
-        "namespace": "shop",
-        "secret": "web-secret",
-        "owner": Driver.V1_6_ROTATING,
-        "resource_version": "8",
-        "since": NOW,
-        "mounts": Mounts(expected={"web": {"secret/db-password": "v2"}}, remounts=True),
-    }
-    return Watched(**{**defaults, **fields})
-
-
-def request(**fields: Any) -> Watched:
-    """Build a Secret whose owner was asked."""
-    asked = Delegate(owner=Owner.EXTERNAL_SECRETS, resource=resource("web"), secret_name="web-secret", mark="1-abc")
-    return watch(**{"owner": Owner.EXTERNAL_SECRETS, "mounts": None, "delegate": asked, **fields})
-
-
-def check(*watched: Watched, **fields: Any) -> CheckJob:
-    """Build a check."""
-    defaults: dict[str, Any] = {
-        "cause": build_event(host="", version="v2"),
-        "cluster": "aks-one",
-        "began": NOW,
-        "due": NOW + timedelta(seconds=15),
-    }
-    return CheckJob(watched=watched or (watch(),), **{**defaults, **fields})
-
-
-def restart(*names: str, **fields: Any) -> RestartJob:
-    """Build a round of restarts."""
-    one = check(**fields)
-    asked = [Wish(namespace="shop", secret=name, resource_version="8", versions={"a": "1"}) for name in names]
-    return RestartJob(
-        cause=one.cause, cluster=one.cluster, began=NOW, due=one.due, attempt=one.attempt, wishes=tuple(asked)
-    )
-
-
-def refresh(*targets: tuple[str, str], **fields: Any) -> RefreshJob:
-    """Build another attempt."""
-    one = check()
-    defaults: dict[str, Any] = {"cause": one.cause, "cluster": one.cluster, "began": NOW, "due": one.due}
-    return RefreshJob(targets=targets, **{**defaults, **fields})
-
-
-def document(of: Job) -> dict[str, Any]:
-    """Return a job as JSON."""
-    read = json.loads(job_message.compose(of))
-    assert isinstance(read, dict)
-    return read
-
-
-def refuse(body: bytes | str) -> str:
-    """Return why a body is no job."""
-    with pytest.raises(MalformedJob) as caught:
-        job_message.parse(body)
-    assert caught.value.reason is Reason.MALFORMED_JOB
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
-    return str(caught.value)
-
 
 # Round trips
 
@@ -339,207 +201,6 @@ def test_the_order_of_targets_does_not_matter() -> None:
 
 def test_an_id_is_the_same_in_every_process() -> None:
     assert job.identify(restart("web-secret")) == "b07bcb44b3dba30e183361d318b4fb18d0023ec1ba33cb1bd8d85f83ac8d1cbb"
-
-
-# What is no job
-
-
-def members(fields: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    """Yield each member of a document by its name in texts and its path."""
-    for name, value in fields.items():
-        yield f"{path}{name}", (name,)
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            for found, steps in members(value[0], f"{path}{name}[0]."):
-                yield found, (name, 0, *steps)
-
-
-DOCUMENTS = {
-    "check": document(check()),
-    "request": document(check(request())),
-    "restart": document(restart("a")),
-    "refresh": document(refresh(("shop", "web-secret"))),
-}
-FLAGS = {"watched[0].remounts", "pinned", "held", "told"}
-OPTIONAL = {"eventTime", "notBefore", "expires", "watched[0].mounts", "watched[0].resource"}
-PLACES = [
-    pytest.param(kind, name, steps, id=f"{kind}: {name}")
-    for kind, fields in DOCUMENTS.items()
-    for name, steps in members(fields)
-]
-
-
-def changed(kind: str, steps: tuple[str | int, ...], value: object) -> str:
-    """Return a job with one member changed, or without it for `...`."""
-    fields = json.loads(json.dumps(DOCUMENTS[kind]))
-    parent: Any = fields
-    for step in steps[:-1]:
-        parent = parent[step]
-    if value is ...:
-        del parent[steps[-1]]
-    else:
-        parent[steps[-1]] = value
-    return json.dumps(fields)
-
-
-@pytest.mark.parametrize(("kind", "name", "steps"), PLACES)
-@pytest.mark.parametrize("value", [..., None], ids=["missing", "null"])
-def test_a_member_that_is_missing_is_named(kind: str, name: str, steps: tuple[str | int, ...], value: object) -> None:
-    body = changed(kind, steps, value)
-
-    if name in OPTIONAL:
-        job_message.parse(body)
-    else:
-        assert refuse(body).startswith((f"{name} ", f"its {name} "))
-
-
-@pytest.mark.parametrize(("kind", "name", "steps"), PLACES)
-@pytest.mark.parametrize(
-    "value",
-    [{MARKED: [MARKED]}, [MARKED, 1], 1.5, True, -1],
-    ids=["an object", "a list", "a fraction", "true", "negative"],
-)
-def test_a_member_of_another_type_is_named_and_not_quoted(
-    kind: str, name: str, steps: tuple[str | int, ...], value: object
-) -> None:
-    body = changed(kind, steps, value)
-
-    if name in FLAGS and value is True:
-        job_message.parse(body)
-    else:
-        assert name in refuse(body)
-        assert is_plain(refuse(body))
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "value"),
-    [
-        ("check", "format", 2),
-        ("check", "format", 0),
-        ("check", "kind", MARKED),
-        ("check", "kind", "Check"),
-        ("check", "objectType", MARKED),
-        ("check", "vault", f"kv-{MARKED}"),
-        ("refresh", "vault", ""),
-        ("refresh", "object", f"../{MARKED}"),
-        ("restart", "object", ""),
-        ("refresh", "version", f"../{MARKED}"),
-        ("check", "version", ""),
-        ("check", "attempt", job_message.MOST_ATTEMPTS + 1),
-        ("check", "began", MARKED),
-        ("check", "due", "2026-13-01"),
-        ("check", "due", "0001-01-01T00:00:00+14:00"),
-        ("check", "due", "9999-12-31T23:59:59-14:00"),
-        ("check", "eventTime", MARKED),
-        ("check", "watched", []),
-        ("check", "watched", [MARKED]),
-        ("check", "watched", [document(check())["watched"][0]] * (MOST_ENTRIES + 1)),
-        ("restart", "wishes", []),
-        ("restart", "wishes", [None]),
-        ("restart", "wishes", document(restart("a"))["wishes"] * (MOST_ENTRIES + 1)),
-        ("restart", "kind", "check"),
-        ("refresh", "targets", [["shop"]]),
-        ("refresh", "targets", [["shop", "web", MARKED]]),
-        ("refresh", "targets", [["shop", 1]]),
-        ("refresh", "targets", ["ab"]),
-        ("refresh", "targets", [["shop", "web"]] * (MOST_ENTRIES + 1)),
-        ("refresh", "eventKind", MARKED),
-    ],
-)
-def test_a_value_that_is_out_of_bounds_is_named_and_not_quoted(kind: str, name: str, value: object) -> None:
-    text = refuse(changed(kind, (name,), value))
-
-    assert ("watched" if (kind, value) == ("restart", "check") else name) in text
-    assert is_plain(text)
-
-
-@pytest.mark.parametrize(
-    ("kind", "field", "value"),
-    [
-        ("check", "owner", MARKED),
-        ("check", "owner", ""),
-        ("check", "rewrites", 1001),
-        ("check", "since", MARKED),
-        ("check", "mounts", []),
-        ("check", "mounts", [MARKED]),
-        ("check", "mounts", [{"class": "web", "expected": {MARKED: 1}}]),
-        ("check", "mounts", [{"class": "c", "expected": {}}] * (MOST_ENTRIES + 1)),
-        ("request", "resource", []),
-        ("request", "resource", ["v1", "secrets", "shop"]),
-        ("request", "resource", ["a", "b", "c", "d", "e"]),
-        ("request", "resource", ["a", "b", "c", 4]),
-        ("request", "owner", str(Driver.V1_5)),
-    ],
-)
-def test_a_watched_target_that_is_none_is_named_and_not_quoted(kind: str, field: str, value: object) -> None:
-    text = refuse(changed(kind, ("watched", 0, field), value))
-
-    assert text.startswith("watched")
-    assert ("resource" if kind == "request" else field) in text
-    assert is_plain(text)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"hello", id="a word"),
-        pytest.param(b"null", id="null"),
-        pytest.param(b"[]", id="a list"),
-        pytest.param(b'"check"', id="a text"),
-        pytest.param(b"{}", id="an empty object"),
-        pytest.param(b"\xff\xfe\xff", id="bytes"),
-        pytest.param(b'{"format": 1', id="half an object"),
-        pytest.param(b"[" * 100_000, id="deep lists"),
-        pytest.param(b'{"a":' * 50_000, id="deep objects"),
-        pytest.param(b'{"format": ' + b"9" * 5000 + b"}", id="a number without end"),
-        pytest.param(b'{"format": NaN}', id="no number"),
-        pytest.param(b'{"format": 1e999}', id="infinity"),
-        pytest.param(b" " * (MAX_BYTES + 1), id="too long"),
-        pytest.param(" " * (MAX_BYTES + 1), id="too long a text"),
-        pytest.param("\ud800", id="half a character"),
-        pytest.param(json.dumps([document(check())]), id="a list of jobs"),
-        pytest.param(json.dumps({"specversion": "1.0", "type": MARKED, "data": {"a": MARKED}}), id="a CloudEvent"),
-    ],
-)
-def test_what_else_may_be_on_a_queue_is_refused(body: bytes | str) -> None:
-    assert is_plain(refuse(body))
-
-
-def test_a_job_of_the_largest_size_is_read() -> None:
-    body = job_message.compose(check())
-
-    assert job_message.parse(body.ljust(MAX_BYTES)) == check()
-    assert "bytes" in refuse(body.ljust(MAX_BYTES + 1))
-
-
-@MANY
-@given(st.binary(max_size=200) | st.text(max_size=200) | anything.map(json.dumps))
-def test_nothing_but_a_job_is_read_and_nothing_is_quoted(body: bytes | str) -> None:
-    assert is_plain(refuse(body))
-
-
-def complaint(body: str) -> str:
-    """Return why a body is no job, or an empty text for one that is."""
-    try:
-        read = job_message.parse(body)
-    except MalformedJob as error:
-        return str(error)
-    assert job_message.parse(job_message.compose(read)) == read
-    return ""
-
-
-@MANY
-@given(st.sampled_from([place.values for place in PLACES]), anything)
-def test_a_job_with_another_member_is_a_job_or_refused_without_a_quotation(place: Any, value: object) -> None:
-    kind, _, steps = place
-    text = complaint(changed(kind, steps, value))
-
-    assert not text or is_plain(text)
-
-
-def is_plain(text: str) -> bool:
-    """Tell whether a text is a short sentence of our own words: member names, types and bounds."""
-    return len(text) < 150 and re.fullmatch(r"[A-Za-z0-9 .,;/'\[\]]+", text) is not None and "MARKED" not in text
 
 
 # No value can be in a job
