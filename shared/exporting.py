@@ -57,7 +57,7 @@ def set_up(environ: Mapping[str, str]) -> bool:
     if _wanted(environ, "METRICS"):
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(timeout=_timeout(environ, "METRICS")))
         metrics.set_meter_provider(MeterProvider([reader], resource=resource))
-    return True
+    return _wanted(environ, "TRACES") or _wanted(environ, "METRICS")
 
 
 def _wanted(environ: Mapping[str, str], signal: str) -> bool:

@@ -171,7 +171,7 @@ class Sweeper:
         if heard is not None:
             swept.missed = [one.object for one in untold]
             measure.missed(swept.missed, self._neighbours.vaults)
-            measure.silence(_age(heard.newest, began) if heard.newest is not None else REMEMBERED)
+            measure.silence(min(_age(heard.newest, began) if heard.newest else REMEMBERED, REMEMBERED))
         notices = [self._notice(self._neighbours.vaults[one.object.vault], one) for one in untold]
         try:
             if notices:

@@ -27,8 +27,8 @@ _ONE_SERVER = "tests/contract/cluster/"
 """A start of kube-apiserver takes 3 s of two cores and 300 MB, and its collections belong to one test at a time."""
 
 
-gc.disable()
-"""Until the tests are collected: nothing that is made until then goes away, and looking takes a fifth of the time."""
+if "PYTEST_XDIST_WORKER" in os.environ:  # noqa: TID251 - xdist's; the process that shares them out collects nothing
+    gc.disable()  # until the tests are collected: nothing goes away until then, and looking takes a fifth of the time
 
 
 def pytest_collection_finish() -> None:

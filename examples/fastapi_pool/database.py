@@ -26,7 +26,7 @@ async def open_pool(url: str, value: SecretValue) -> Pool:
     credentials = read(value)
     user, password = credentials.user, credentials.password.text()
     # One try by hand: a pool would repeat a refused password until its patience ends.
-    await (await AsyncConnection.connect(url, user=user, password=password)).close()
+    await (await AsyncConnection.connect(url, user=user, password=password, connect_timeout=int(_PATIENCE))).close()
     pool: Pool = AsyncConnectionPool(
         url, kwargs={"user": user, "password": password}, min_size=_SIZE, max_size=_SIZE, open=False
     )

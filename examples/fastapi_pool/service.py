@@ -113,7 +113,7 @@ def build(settings: Settings) -> FastAPI:
             "version": pools.version,
             "stale": fresh.stale,
             "reason": fresh.reason,
-            "failing": pools.problem,
+            "failing": pools.problem or fresh.failing,
             "listening": connection.connected,
             "listening_problem": connection.error,
         }

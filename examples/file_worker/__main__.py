@@ -31,17 +31,21 @@ async def main(environ: Mapping[str, str]) -> None:
     worker = Worker(every=float(environ.get("JOB_EVERY", "1")))
     async with reach(environ) as bus:
         listener = Listener(bus, topic=environ["TOPIC"], subscription=environ["SUBSCRIPTION"])
-        interest = Interest(object=environ["OBJECT"])
+        interest = Interest(object_type="secret", object=environ["OBJECT"])
         look_every = float(environ.get("LOOK_EVERY", "10"))
         key = SecretFile(environ["MOUNTED_FILE"], listener=listener, interest=interest, poll=look_every)
         key.on_change(worker.use)
-        async with key, listener:
-            working = asyncio.create_task(worker.work())
-            stopping = asyncio.create_task(stop.wait())
-            ended, going = await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            for task in going:
-                task.cancel()
-            await asyncio.gather(*ended)
+
+        async def work() -> None:
+            async with key, listener:  # the first waits for the file to be there
+                await worker.work()
+
+        tasks = {asyncio.create_task(work()), asyncio.create_task(stop.wait())}
+        ended, going = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in going:
+            task.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
+        await asyncio.gather(*ended)
 
 
 if __name__ == "__main__":

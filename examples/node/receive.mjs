@@ -79,7 +79,7 @@ async function handle(message) {
       remember(event);
     }
   } catch (error) {
-    console.error(`the handler failed: ${error.message}`);
+    console.error(`the handler failed: ${error.name}`); // its text may quote what was secret
     await receiver.abandonMessage(message);
     return;
   }

@@ -46,7 +46,7 @@ def parse(body: bytes, at: datetime) -> Said | Unreadable | None:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        return Unreadable() if _FAMILY.encode() in body else None
     kind = parts.mapping(event).get("type")
     if not isinstance(kind, str) or not kind.startswith(f"{_FAMILY}."):
         return None

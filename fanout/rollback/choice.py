@@ -1,5 +1,6 @@
 """Which version a rollback means, and what the new version carries beside its value. Pure; no value is here."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,8 +69,9 @@ def _last_good(ordered: Sequence[Kept], now: datetime) -> Kept:
         raise OperatorError(f"the newest version is a rollback to {newest.tags[TAG]} already; name a version with --to")
     if len(ordered) > 1 and ordered[1].created == newest.created:
         raise OperatorError("two versions were made in the same second: which is the newest? Name one with --to")
-    for one in ordered[1:]:
-        if one.enabled and not _expired(one, now) and not _waits(one, now):
+    for after, one in itertools.pairwise(ordered):
+        # One that still waited when the next was made was passed by, and never in use.
+        if one.enabled and not _expired(one, now) and not _waits(one, now) and not _waits(one, after.created):
             return one
     raise OperatorError("no older version is enabled, valid by now and not expired; enable one, or set a new value")
 
@@ -86,7 +88,7 @@ def _named(ordered: Sequence[Kept], wanted: str, now: datetime) -> Kept:
         raise OperatorError("that version has expired; a new one with its expiry would have, too")
     waits = _waits(chosen, now)
     if waits:
-        raise OperatorError(f"that version {waits}: it was never in use")
+        raise OperatorError(f"that version {waits}")
     if chosen is ordered[0]:
         raise OperatorError("that version is the newest one already")
     return chosen

@@ -15,7 +15,7 @@ param expiryDays int = 14
 @description('Seconds that a rotation may take to reach a Secret.')
 param refreshSeconds int = 60
 
-@description('Seconds without any event. The app remembers two days, so the default never raises an alert: for vaults in which something is rotated every day, say 129600.')
+@description('Seconds without any event. The app remembers two days, so the default never raises an alert: for vaults in which something is rotated every day, say 129600, which also tells that no event has come yet.')
 param silenceSeconds int = 172800
 
 // {expiryDays}, {refreshSeconds} and {silenceSeconds} stand in their queries for the parameters. Terraform reads the same file.

@@ -126,6 +126,32 @@ async def test_two_things_that_hold_one_object_are_told_apart_and_said_once_each
     assert by_instance(broker) == [("web-0", "v1"), ("web-0~2", "v2"), ("web-0~2", "v3")]
 
 
+async def test_one_that_cannot_be_asked_for_a_while_is_not_taken_for_another(broker: ServiceBus) -> None:
+    first, second = Moody(version="v1"), Holding(version="v2")
+    async with acknowledger(broker) as told:
+        told.follow(first)
+        told.follow(second)
+        await eventually(lambda: len(said(broker)) == 2)
+        first.fails = True
+        second.version = "v3"
+        await eventually(lambda: len(said(broker)) == 3)
+
+    assert by_instance(broker) == [("web-0", "v1"), ("web-0~2", "v2"), ("web-0~2", "v3")]
+
+
+@dataclass
+class Moody(Holding):
+    """Something that raises now and then."""
+
+    fails: bool = False
+
+    def __getattribute__(self, name: str) -> Any:
+        """Return a member, or raise."""
+        if name == "version" and super().__getattribute__("fails"):
+            raise LookupError(MARK)
+        return super().__getattribute__(name)
+
+
 def by_instance(broker: ServiceBus) -> list[tuple[str, str]]:
     """Return who said which version."""
     every = [json.loads(message.body)["data"] for message in said(broker)]

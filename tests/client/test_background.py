@@ -80,6 +80,52 @@ def test_a_blocking_program_uses_a_pool_that_is_made_anew(tmp_path: Path) -> Non
     assert closed == [f"{MARK}-1", f"{MARK}-2"]
 
 
+def test_what_is_held_knows_how_its_block_ended() -> None:
+    """A transaction whose block raises has to be rolled back."""
+    ends: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def transaction() -> AsyncIterator[str]:
+        try:
+            yield "begun"
+        except ValueError:
+            ends.append("rolled back")
+            raise
+        ends.append("committed")
+
+    with Background() as background:
+        with background.within(transaction()) as begun:
+            assert begun == "begun"
+        with pytest.raises(ValueError, match="no"), background.within(transaction()):
+            raise ValueError("no")
+
+    assert ends == ["committed", "rolled back"]
+
+
+def test_who_leaves_a_pool_while_all_ends_lets_it_be_closed(tmp_path: Path) -> None:
+    mount = mounted(tmp_path)
+    closed, holds, leaves = list[str](), threading.Event(), threading.Event()
+
+    with Background() as background:
+        secret = background.enter(SecretFile(mount.file, poll=0.05, pace=QUICK))
+        pool = background.enter(Renewed(secret, make=SecretValue.text, close=closed.append, grace=60))
+
+        def use() -> None:
+            with background.within(pool.use()):
+                holds.set()
+                assert leaves.wait(15)
+
+        worker = threading.Thread(target=use)
+        worker.start()
+        assert holds.wait(15)
+        threading.Timer(0.2, leaves.set).start()
+    worker.join(15)
+
+    assert closed == [f"{MARK}-1"]
+    with pytest.raises(RuntimeError, match="with Background"):
+        background.call(int)
+
+
 def test_what_wants_to_be_called_in_the_loop_is() -> None:
     with Background() as background:
         loop = background.call(asyncio.get_running_loop)

@@ -70,6 +70,36 @@ async def test_a_notice_that_nobody_was_there_for_is_given_back_at_the_end(scene
     await eventually(lambda: [bool(message.lock) for message in scene.broker.messages(PATH)] == [False])
 
 
+async def test_a_handler_that_runs_has_its_time_although_it_is_named_no_longer(scene: Scene) -> None:
+    """What keeps a secret is closed before its listener."""
+    entered, done = asyncio.Event(), list[bool]()
+
+    async def handle(_notice: Notice) -> None:
+        entered.set()
+        await asyncio.sleep(0.2)
+        done.append(True)
+
+    async with scene.listener() as listener:
+        listener.on(EVERYTHING, handle)
+        await scene.tell(refreshed("v1"))
+        await entered.wait()
+        listener.off(handle)
+
+    assert done == [True]
+    await gone(scene)
+
+
+async def test_once_there_was_a_handler_nothing_waits_for_another(scene: Scene) -> None:
+    noted = Noted()
+    async with scene.listener() as listener:
+        listener.on(EVERYTHING, noted)
+        await scene.tell(refreshed("v1"))
+        await noted.wait_for("v1")
+        listener.off(noted)
+        await scene.tell(refreshed("v2"))
+        await gone(scene)
+
+
 async def held(scene: Scene) -> None:
     """Return once a listener has the one message."""
     await eventually(lambda: any(message.lock for message in scene.broker.messages(PATH)))

@@ -122,6 +122,7 @@ def test_no_json_of_ours_makes_reading_fail(data: object) -> None:
         (Interest(vault="kv-other"), False),
         (Interest(object="db"), False),
         (Interest(object_type="key"), False),
+        (Interest(object_type="Secret"), True),
         (Interest(cluster="aks-two"), False),
         (Interest(namespace="Shop"), False),
         (Interest(secret="other"), False),
@@ -157,3 +158,9 @@ def test_rules_name_each_condition_once_and_everything_needs_none() -> None:
 def test_an_unknown_type_in_an_interest_is_refused() -> None:
     with pytest.raises(ValueError, match="is not a valid NoticeType"):
         Interest(types=["object.moved"])  # type: ignore[list-item]
+
+
+def test_an_interest_in_a_type_that_no_notice_has_is_refused() -> None:
+    """It would be met by nothing, and nobody would notice."""
+    with pytest.raises(ValueError, match="expected one of secret, key, cert"):
+        Interest(object_type="certificate")

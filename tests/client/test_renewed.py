@@ -291,13 +291,30 @@ async def test_a_close_that_hangs_holds_up_neither_the_new_one_nor_the_end(
         await eventually(lambda: hung == [f"{MARK}-1"])
 
     assert hung == [f"{MARK}-1", f"{MARK}-2"]
-    assert caplog.text.count("did not close: TimeoutError") == 2
+    assert caplog.text.count("does not close; it is left") == 2
+
+
+async def test_a_close_that_does_not_let_itself_be_cancelled_holds_up_no_end(
+    mount: Mount, caplog: pytest.LogCaptureFixture
+) -> None:
+    let_go = asyncio.Event()
+
+    async def stubborn(_: Pool) -> None:
+        while not let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+
+    async with kept(mount) as secret, Renewed(secret, make=Factory().make, close=stubborn, close_timeout=0.05):
+        pass
+    let_go.set()
+
+    assert "does not close; it is left" in caplog.text
 
 
 async def test_a_handler_that_does_not_let_itself_be_cancelled_holds_up_no_end(
     mount: Mount, caplog: pytest.LogCaptureFixture
 ) -> None:
-    began, let_go = asyncio.Event(), asyncio.Event()
+    began, let_go, others = asyncio.Event(), asyncio.Event(), list[SecretValue]()
 
     async def stubborn(_: SecretValue) -> None:
         while not let_go.is_set():
@@ -307,11 +324,14 @@ async def test_a_handler_that_does_not_let_itself_be_cancelled_holds_up_no_end(
 
     async with kept(mount) as secret:
         secret.on_change(stubborn)
+        secret.on_change(others.append)
         mount.project(f"{MARK}-2")
         await began.wait()
     let_go.set()
+    await asyncio.sleep(0.05)  # time to go on, for one that would
 
     assert "a handler does not end; it is left" in caplog.text
+    assert others == [], "nobody is called after the end"
 
 
 async def test_make_and_close_may_be_of_different_colours(mount: Mount) -> None:

@@ -165,6 +165,25 @@ async def test_a_read_that_is_older_than_what_is_held_takes_nothing_back(
         assert (secret.current().text(), secret.health().stale, seen) == (f"{MARK}-1", False, [])
 
 
+async def test_a_secret_that_was_restored_from_long_ago_is_taken_after_a_moment(
+    vault: KeyVault, client: SecretClient, clock: AheadClock
+) -> None:
+    """It looks like a copy that is behind, and stays so."""
+    now = datetime.now(UTC)
+    async with kept(client, poll=0.05, now=lambda: now) as secret:
+        clock.ahead = -60
+        vault.rights = lambda *_: Denial.RBAC  # there is no moment without the secret
+        vault.clear()
+        version = vault.set_secret(ABOUT.name, f"{MARK}-0")
+        vault.rights = None
+        before = reads(vault)
+        await eventually(lambda: reads(vault) > before + 2)
+        now += timedelta(seconds=11)
+        await eventually(lambda: secret.version == version)
+
+        assert secret.current().text() == f"{MARK}-0"
+
+
 async def test_a_vault_that_stays_behind_its_notice_is_stale(
     vault: KeyVault, client: SecretClient, scene: Scene
 ) -> None:

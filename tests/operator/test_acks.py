@@ -136,9 +136,10 @@ async def test_what_is_no_acknowledgement_is_counted_and_moves_no_cursor(standin
         body(""),
         body("v", objectType="certificate"),
         body("v" * 70_000),
+        body("v")[:-5],
         b"",
     ],
-    ids=["a newer version", "nobody's", "no time", "no version", "no type", "huge", "no bytes"],
+    ids=["a newer version", "nobody's", "no time", "no version", "no type", "huge", "cut off", "no bytes"],
 )
 async def test_an_acknowledgement_that_cannot_be_read_promises_nothing(standing: Standing, unreadable: bytes) -> None:
     """It may be the word of somebody who uses the old version."""

@@ -189,12 +189,13 @@ async def test_an_object_that_is_not_there_is_told(standing: Standing) -> None:
 def test_last_good_is_the_newest_before_the_newest_that_may_be_used() -> None:
     versions = [
         kept("v1", 50),
-        kept("v2", 40, waits=-1, tags={hold.TAG: "10m"}),
+        kept("v2", 40, waits=-35, tags={hold.TAG: "10m"}),
         kept("v3", 30, enabled=False),
         kept("v4", 20, lasts=-1),
         kept("v5", 18, waits=1),
         kept("v6", 16, tags={hold.TAG: "1d"}),
         kept("v7", 14, tags={hold.TAG: "tomorrow"}),
+        kept("passed by while it waited", 13, tags={hold.TAG: "5m"}),
         kept("v8", 10),
     ]
 

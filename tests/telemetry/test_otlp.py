@@ -79,11 +79,19 @@ async def test_a_receiver_that_is_down_costs_no_event_and_no_value() -> None:
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": " "}, ""),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_SDK_DISABLED": "true"}, ""),
         (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+                "OTEL_TRACES_EXPORTER": "none",
+                "OTEL_METRICS_EXPORTER": "none",
+            },
+            "",
+        ),
+        (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
             "nothing is exported: OTEL_EXPORTER_OTLP_PROTOCOL is not http/protobuf",
         ),
     ],
-    ids=["nothing asked for", "an empty one", "switched off", "gRPC"],
+    ids=["nothing asked for", "an empty one", "switched off", "nothing wanted", "gRPC"],
 )
 def test_nothing_is_set_up_where_nobody_can_be_sent_to(
     environ: Mapping[str, str], said: str, caplog: pytest.LogCaptureFixture

@@ -10,7 +10,6 @@ from azure.servicebus import ServiceBusMessage
 
 TYPE = "dev.keyvault-fanout.acknowledged.v1"
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
-_TYPES = ("secret", "key", "cert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,6 @@ class Use:
     def key(self) -> tuple[str, int]:
         """By what the last word about it is found."""
         return self.subject, self.part
-
-
-def checked(object_type: str) -> str:
-    """Return a type that notices have. Raises `ValueError` for another word, which nobody would look for."""
-    if object_type not in _TYPES:
-        raise ValueError(f"object_type: expected one of {', '.join(_TYPES)}")
-    return object_type
 
 
 def compose(use: Use, application: str, instance: str, at: datetime, *, lives: float) -> ServiceBusMessage:

@@ -9,7 +9,6 @@ import itertools
 import logging
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -18,10 +17,11 @@ from typing import Protocol, Self
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 
-from keyvault_fanout.acknowledgement import Use, checked, compose
+from keyvault_fanout.acknowledgement import Use, compose
 from keyvault_fanout.bus import Bus, explain
 from keyvault_fanout.calling import describe
 from keyvault_fanout.kept import utc_now
+from keyvault_fanout.notice import checked
 from keyvault_fanout.pace import Pace
 
 _log = logging.getLogger("keyvault_fanout")
@@ -90,6 +90,7 @@ class Acknowledger:
         self._uses: dict[tuple[str, int], Use] = {}
         self._due: dict[tuple[str, int], float] = {}
         self._followed: list[tuple[Held, str]] = []
+        self._parts: dict[tuple[str, int], int] = {}
         self._woken, self._closing = asyncio.Event(), asyncio.Event()
         self._error = self._broken = ""
         self._task: asyncio.Task[None] | None = None
@@ -102,7 +103,8 @@ class Acknowledger:
     def using(self, vault: str, name: str, version: str, *, object_type: str = "secret") -> None:
         """Say that this instance uses a version of an object from now on. Returns at once; call it in the loop.
 
-        `object_type` is `secret`, `key` or `cert`; another one raises `ValueError`. What is followed says so by itself.
+        `object_type` is `secret`, `key` or `cert`; another one raises `ValueError`. Not for an object that is followed:
+        what that says counts.
         """
         self._say(Use(vault.lower(), checked(object_type), name.lower(), version, self._now()))
 
@@ -179,21 +181,24 @@ class Acknowledger:
 
     def _look(self) -> None:
         """Ask what is followed. It may be somebody else's code: what raises is passed over, and named."""
-        broken, parts = "", Counter[str]()
-        for held, object_type in self._followed:
+        broken = ""
+        for index, (held, object_type) in enumerate(self._followed):
             try:
                 vault, name, version = held.vault, held.object, held.version
             except Exception as error:  # noqa: BLE001 - an instance must not seem to be gone
                 broken = f"{type(held).__qualname__} cannot be asked: {describe(error)}"
                 continue
-            if vault and name:
+            if vault and name and version:
                 use = Use(vault.lower(), object_type, name.lower(), version, self._now())
-                parts[use.subject] += 1
-                if version:
-                    self._say(replace(use, part=parts[use.subject] - 1))
+                self._say(replace(use, part=self._part(use.subject, index)))
         if broken and not self._broken:
             _log.error("a version in use is not known: %s", broken)
         self._broken = broken
+
+    def _part(self, subject: str, index: int) -> int:
+        """Return which one of those that hold an object this is; it stays the same whatever becomes of the others."""
+        known = sum(one == subject for one, _ in self._parts)
+        return self._parts.setdefault((subject, index), known)
 
     def _unsent(self) -> list[tuple[str, int]]:
         """Return what is to be said now: what is new, and what was said `repeat` seconds ago."""

@@ -1,6 +1,7 @@
 """For programs that block: the listener and what is kept run in a thread of their own."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -34,9 +35,12 @@ class Background:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stack = contextlib.AsyncExitStack()
+        self._ending = False
 
     def enter(self, opened: AbstractAsyncContextManager[T]) -> T:
         """Enter an async context manager and return what that gives. Raises what it raises."""
+        if self._ending:
+            raise RuntimeError("the Background is ending")
         return self.run(self._stack.enter_async_context(opened))
 
     @contextlib.contextmanager
@@ -46,9 +50,19 @@ class Background:
         given = self.run(stack.enter_async_context(opened))
         try:
             yield given
-        finally:
-            if self._loop is not None:  # who ends everything meanwhile has closed it
-                self.run(stack.aclose())
+        except BaseException as error:
+            if not self._leave(stack, error):
+                raise
+        else:
+            self._leave(stack, None)
+
+    def _leave(self, stack: contextlib.AsyncExitStack, error: BaseException | None) -> bool:
+        """Tell what was entered how its block ended; where everything has ended meanwhile, nobody is there."""
+        if self._loop is None:
+            return False
+        if error is None:
+            return bool(self.run(stack.__aexit__(None, None, None)))
+        return bool(self.run(stack.__aexit__(type(error), error, error.__traceback__)))
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something in the loop that wants to be called there, such as `Acknowledger.using`. It must not block."""
@@ -74,14 +88,18 @@ class Background:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        loop, self._loop = self._loop, None
+        loop = self._loop
         if loop is None:
             return
+        self._ending = True
+        # The loop goes on until all is closed: other threads leave what they hold, and a pool waits for them.
         closing = asyncio.run_coroutine_threadsafe(self._stack.aclose(), loop)
         try:
-            with contextlib.suppress(TimeoutError):
-                closing.result(_GOODBYE)
+            concurrent.futures.wait([closing], _GOODBYE)
+            if closing.done():
+                closing.result()
         finally:
+            self._loop = None
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join(_GOODBYE)
             if not self._thread.is_alive():

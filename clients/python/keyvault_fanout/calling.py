@@ -63,6 +63,11 @@ async def _in_thread(function: Callable[[], T]) -> T:
     return await future
 
 
+def forget(task: asyncio.Task[T]) -> None:
+    """Let a task that is left fail unseen: asyncio would log its error's text, which may hold what was secret."""
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
 def name_of(function: Callable[..., object]) -> str:
     """Return a function's name, for logs and dead letters."""
     return getattr(function, "__qualname__", type(function).__qualname__)

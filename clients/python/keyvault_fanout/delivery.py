@@ -3,7 +3,7 @@
 no notice at all, or a malformed one    dead letter, with the reason
 an unknown type, a newer version        completed
 a notice that nobody cares about        completed
-a notice while there is no handler      held until there is one
+a notice before the first handler       held until there is one
 every handler returned                  completed
 a handler raised, or took too long      abandoned after a growing pause; after `attempts` deliveries a dead letter
 """
@@ -54,6 +54,9 @@ class Delivery:
     pace: Pace
     pause: Callable[[float], Awaitable[None]]
     skipped: dict[Reason, int] = field(default_factory=dict)
+    waiting: bool = False
+    """Whether a notice is held for the first handler; nobody acts upon it."""
+    _heard: bool = field(default=False, init=False)
 
     async def deliver(self, receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage) -> None:
         """Do it. Raises what the SDK raises where the message cannot be settled: it will come again."""
@@ -61,14 +64,14 @@ class Delivery:
         if isinstance(found, Foreign):
             await self._skip(receiver, message, found)
             return
-        if self.handlers and not self._who_cares(found):
+        self._heard = self._heard or bool(self.handlers)
+        if self._heard and not self._who_cares(found):
             await receiver.complete_message(message)
             return
         attempt = (message.delivery_count or 0) + 1
         async with locked(receiver, message):
             try:
-                while not self.handlers:  # noqa: ASYNC110 - a handler may be named from any thread
-                    await asyncio.sleep(_LOOK)
+                await self._first_handler()
                 failure = await self._act(self._who_cares(found), found)
             except asyncio.CancelledError:
                 await _give_back(receiver, message)
@@ -82,6 +85,15 @@ class Delivery:
         else:
             _log.error("notice %s is given up after %d deliveries: %s", found.id, attempt, failure)
             await receiver.dead_letter_message(message, reason=HANDLER_FAILED, error_description=failure)
+
+    async def _first_handler(self) -> None:
+        self.waiting = not self.handlers
+        try:
+            while not self.handlers and not self._heard:  # noqa: ASYNC110 - one may be named from any thread
+                await asyncio.sleep(_LOOK)
+            self._heard = True
+        finally:
+            self.waiting = False
 
     def _who_cares(self, notice: Notice) -> list[Handler]:
         return [handler for interest, handler in tuple(self.handlers) if interest.matches(notice)]

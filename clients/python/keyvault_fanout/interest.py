@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from keyvault_fanout.notice import Notice, NoticeType
+from keyvault_fanout.notice import Notice, NoticeType, checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,9 +13,9 @@ class Interest:
         Interest(vault="kv-shop", object="db-password")
         Interest(namespace="shop", types=[NoticeType.TARGET_FAILED])
 
-    `object_type` is `secret`, `key` or `cert`; a certificate's value is the `secret` of its name. `vault` and `object`
-    compare without case. Where `cluster`, `namespace` or `secret` is given, notices about an object itself do not meet
-    the conditions: they name no place.
+    `object_type` is `secret`, `key` or `cert`, and another one raises `ValueError`; a certificate's value is the
+    `secret` of its name. `vault`, `object_type` and `object` compare without case. Where `cluster`, `namespace` or
+    `secret` is given, notices about an object itself do not meet the conditions: they name no place.
     """
 
     vault: str = ""
@@ -29,6 +29,7 @@ class Interest:
     def __post_init__(self) -> None:
         object.__setattr__(self, "vault", self.vault.lower())
         object.__setattr__(self, "object", self.object.lower())
+        object.__setattr__(self, "object_type", checked(self.object_type.lower()) if self.object_type else "")
         object.__setattr__(self, "types", tuple(map(NoticeType, self.types)))
 
     def matches(self, notice: Notice) -> bool:

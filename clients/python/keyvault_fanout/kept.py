@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from keyvault_fanout.calling import call, describe, name_of
+from keyvault_fanout.calling import call, describe, forget, name_of
 from keyvault_fanout.holding import Freshness, Holding
 from keyvault_fanout.interest import Interest
 from keyvault_fanout.listener import Listener
@@ -82,6 +82,7 @@ class KeptSecret(ABC):
         self._holding = Holding()
         self._handlers: dict[Changed, int] = {}
         self._failing = ""
+        self._calling: tuple[str, datetime] | None = None
         self._woken, self._news, self._read_once = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -149,6 +150,7 @@ class KeptSecret(ABC):
             self._listener.off_connected(self._woken.set)
         tasks, self._tasks = self._tasks, []
         for task in tasks:
+            forget(task)
             task.cancel()
         _, stuck = await asyncio.wait(tasks, timeout=_GOODBYE) if tasks else ((), ())
         if stuck:
@@ -228,11 +230,11 @@ class KeptSecret(ABC):
             failures = failures + 1 if await self._hand_on() else 0
 
     def _untold(self) -> str:
-        """Name a handler that has not returned yet although the newest value has been here for a while."""
-        changes, since = self._holding.changes, self._holding.since
-        if since is None or (self._now() - since).total_seconds() < _PATIENCE:
+        """Name a handler that was called a while ago and has not returned."""
+        calling = self._calling
+        if calling is None or (self._now() - calling[1]).total_seconds() < _PATIENCE:
             return ""
-        return next((name_of(handler) for handler, seen in tuple(self._handlers.items()) if seen < changes), "")
+        return calling[0]
 
     async def _hand_on(self) -> bool:
         """Call who has not seen the newest value. Tell whether one of them failed."""
@@ -241,6 +243,7 @@ class KeptSecret(ABC):
             changes, value = self._holding.changes, self._holding.value
             if value is None or seen >= changes:
                 continue
+            self._calling = (name_of(handler), self._now())
             try:
                 async with asyncio.timeout(self._handler_timeout):
                     await call(handler, value)
@@ -250,6 +253,10 @@ class KeptSecret(ABC):
             else:
                 if handler in self._handlers:
                     self._handlers[handler] = changes
+            finally:
+                self._calling = None
+            if (here := asyncio.current_task()) is not None and here.cancelling():
+                raise asyncio.CancelledError  # the handler kept it for itself; all this has ended meanwhile
         self._failing = failed
         return bool(failed)
 

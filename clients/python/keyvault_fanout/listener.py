@@ -140,7 +140,7 @@ class Listener:
         self._closing.set()
         if task is None:
             return
-        if self._delivering and self._handlers:
+        if self._delivering and not self._delivery.waiting:
             await asyncio.wait({task}, timeout=self._grace)
         task.cancel()
         # The SDK says goodbye to the service, which may not answer.

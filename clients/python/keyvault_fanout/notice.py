@@ -20,6 +20,10 @@ LONGEST = 1024 * 1024
 _LONGEST_TYPE = 120
 
 
+OBJECT_TYPES = ("secret", "key", "cert")
+"""Kinds of vault objects, as notices name them."""
+
+
 class NoticeType(StrEnum):
     """What a notice says. The CloudEvents type is `dev.keyvault-fanout.<notice type>.v1`."""
 
@@ -168,3 +172,10 @@ def _number(text: object) -> int | None:
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 20:  # noqa: PLR2004 - 64 bits
         return int(text)
     return None
+
+
+def checked(object_type: str) -> str:
+    """Return a type that notices have. Raises `ValueError` for another word, which none has."""
+    if object_type not in OBJECT_TYPES:
+        raise ValueError(f"object_type: expected one of {', '.join(OBJECT_TYPES)}")
+    return object_type

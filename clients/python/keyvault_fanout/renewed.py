@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar, overload
 
-from keyvault_fanout.calling import call, describe
+from keyvault_fanout.calling import call, describe, forget
 from keyvault_fanout.kept import KeptSecret
 from keyvault_fanout.value import SecretValue
 
@@ -196,8 +196,14 @@ class Renewed(Generic[T]):
                 while made.users:
                     made.left.clear()
                     await made.left.wait()
+        # A task of its own, and not a time-out around it: one that does not let itself be cancelled is left.
+        closing = asyncio.create_task(call(self._close, made.thing))
         try:
-            async with asyncio.timeout(self._close_timeout):
-                await call(self._close, made.thing)
-        except Exception as error:  # noqa: BLE001 - the new one is in use
+            await asyncio.wait({closing}, timeout=self._close_timeout)
+        finally:
+            closing.cancel()
+        if not closing.done():
+            forget(closing)
+            _log.warning("what was made of an old value does not close; it is left")
+        elif not closing.cancelled() and (error := closing.exception()) is not None:
             _log.warning("what was made of an old value did not close: %s", describe(error))

@@ -73,6 +73,7 @@ class VaultSecret(KeptSecret):
         self._client, self._name, self._timeout = client, name, timeout
         self._made: datetime | None = None
         self._told_made: datetime | None = None
+        self._behind: datetime | None = None
         self._held_back: tuple[str, datetime] | None = None
         super().__init__(
             f"secret {name}",
@@ -114,8 +115,11 @@ class VaultSecret(KeptSecret):
         held, now = self._holding, self._now()
         version, made = found.properties.version or "", found.properties.created_on
         behind = made is not None and self._made is not None and made < self._made
-        if held.value is not None and (behind or self._is_held_back(version, now)):
-            held.checked, held.error = now, ""  # a copy of the vault's that is behind, or too early
+        # A copy of the vault's may be behind for a moment; a secret that was restored stays so.
+        self._behind = (self._behind or now) if behind else None
+        lags = self._behind is not None and (now - self._behind).total_seconds() <= _LAGGING
+        if held.value is not None and (lags or self._is_held_back(version, now)):
+            held.checked, held.error = now, ""
             return
         held.read(SecretValue(found.value.encode()), now)
         self._made = made
@@ -141,7 +145,7 @@ class VaultSecret(KeptSecret):
     def _rest(self) -> float:
         # Told of a version, and still served the one before: the vault's own copies may be behind one another.
         if not self._holding.told:
-            return self._poll
+            return self._poll if self._behind is None else min(_LATER, self._poll)
         now = self._now()
         if self._held_back is not None and now < self._held_back[1]:
             return min((self._held_back[1] - now).total_seconds(), self._poll)
